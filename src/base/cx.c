@@ -1,0 +1,64 @@
+#include "base/cx.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/env.h"
+
+void cx_begin(struct cx *ret_cx)
+{
+    memset(ret_cx, 0, sizeof *ret_cx);
+    ret_cx->arena = arena_new();
+    ret_cx->now_us = now_us();
+    char id[UUID_SIZE];
+    uuid_make(id);
+    ret_cx->request_id = arena_printf(ret_cx->arena, "req-%s", id);
+}
+
+void cx_end(struct cx *cx)
+{
+    arena_free(cx->arena);
+    cx->arena = NULL;
+}
+
+static int vfail(struct cx *cx, enum kind kind, const char *type, const char *fmt, va_list ap)
+{
+    static const int errnos[KIND_N] = {
+        [KIND_INVALID] = EINVAL,      [KIND_UNAUTHENTICATED] = EACCES, [KIND_FORBIDDEN] = EPERM,
+        [KIND_NOT_FOUND] = ENOENT,    [KIND_CONFLICT] = EEXIST,        [KIND_QUOTA] = EDQUOT,
+        [KIND_TOO_LARGE] = E2BIG,     [KIND_BUSY] = EAGAIN,            [KIND_UNAVAILABLE] = EHOSTDOWN,
+        [KIND_UNSUPPORTED] = ENOTSUP, [KIND_INTERNAL] = EIO,
+    };
+    char text[1024];
+
+    vsnprintf(text, sizeof text, fmt, ap);
+    cx->kind = kind;
+    cx->type = type;
+    cx->text = arena_strdup(cx->arena, text);
+    return -errnos[kind];
+}
+
+int fail(struct cx *cx, enum kind kind, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int r = vfail(cx, kind, NULL, fmt, ap);
+    va_end(ap);
+    return r;
+}
+
+int fail_type(struct cx *cx, enum kind kind, const char *type, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int r = vfail(cx, kind, type, fmt, ap);
+    va_end(ap);
+    return r;
+}
+
+void fail_clear(struct cx *cx)
+{
+    cx->kind = KIND_NONE;
+    cx->type = cx->text = NULL;
+}
