@@ -269,7 +269,7 @@ static int read_list(struct cx *cx, const struct field *f, const json_t *v, stru
         (int64_t)json_array_size(v) < f->min)
         return bad(cx, f, NULL, f->min ? "It has too few or too many elements." : "It has too many elements.");
     out.items = cx_alloc(cx, f->sub_size * (json_array_size(v) + 1));
-    rules.overlay = false;
+    rules.overlay = rules.open = false;
     rules.where = f->name;
     json_array_foreach (v, i, item)
         TRY(json_read(cx, f->sub, item, rules, (char *)out.items + f->sub_size * out.n++));
@@ -280,7 +280,7 @@ static int read_list(struct cx *cx, const struct field *f, const json_t *v, stru
 static int read_sub(struct cx *cx, const struct field *f, const json_t *v, struct json_rules rules, void *obj)
 {
     void *sub = cx_alloc(cx, f->sub_size);
-    rules.overlay = false;
+    rules.overlay = rules.open = false;
     rules.where = f->name;
     TRY(json_read(cx, f->sub, v, rules, sub));
     MEMBER(void *, f, obj) = sub;
@@ -405,7 +405,7 @@ int json_read(struct cx *cx, const struct field *table, const struct json_t *val
                     rules.where ? rules.where : "body");
     json_object_foreach (unconst(value), key, item) {
         const struct field *f = field_find(table, key, rules.mv);
-        if (!f && rules.lenient)
+        if (!f && (rules.lenient || rules.open))
             continue;
         if (!f)
             return fail(cx, KIND_INVALID,
@@ -414,7 +414,9 @@ int json_read(struct cx *cx, const struct field *table, const struct json_t *val
                         rules.where ? rules.where : key, key);
         if (f->readonly || (f->write_once && rules.overlay))
             return fail(cx, KIND_INVALID, "Attribute %s is read-only.", f->name);
-        if (f->admin && !rules.admin)
+        if (f->admin && !rules.admin && rules.ret_admin_member)
+            *rules.ret_admin_member = f->name;
+        else if (f->admin && !rules.admin)
             return fail(cx, KIND_FORBIDDEN, "Policy doesn't allow %s to be set.", f->name);
         TRY(json_read_member(cx, f, item, rules, obj));
     }

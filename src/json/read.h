@@ -16,7 +16,10 @@ struct json_rules {
     unsigned mv;        /* microversion; rows of others are unknown; 0: all are known */
     bool overlay;       /* an existing object is changed: no presets, nothing is required, write_once is refused */
     bool admin;         /* rows marked .admin may be given */
-    bool lenient;       /* unknown members are ignored (wire messages, so that versions may differ) */
+    const char **ret_admin_member; /* if not NULL: a row marked .admin is read, and its name left here, for a check
+                                    * later when the caller is known */
+    bool lenient;       /* wire messages, so that versions may differ: unknown members are ignored, null is absent */
+    bool open;          /* unknown members are left to the caller (Identity's and Image's free properties) */
     const char *where;  /* name of the object for the error text, or NULL */
 };
 /* Reads the object 'value' into '*obj' by 'table'.  Errors: INVALID naming the member; FORBIDDEN for .admin rows. */

@@ -182,7 +182,7 @@ void jw_kv_bool(struct jwriter *w, const char *name, bool v)
 
 /* ---- by field tables ---- */
 
-#define MEMBER(T, f, obj) (*(const T *)(const void *)((const char *)(obj) + (f)->offset))
+#define MEMBER(T, f, obj) (*(T const *)(const void *)((const char *)(obj) + (f)->offset))
 
 static void write_strs(struct jwriter *w, struct strs v)
 {
