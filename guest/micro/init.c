@@ -7,8 +7,10 @@
  * What may take time but nobody waits for (growing the file system, the less important drivers) goes on in a
  * child beside DHCP.
  *
+ * Compiled with PLAIN=1 it is the ramdisk of the Debian guest: drivers, growing, mounting, and nothing else.
+ *
  * Statically linked; knows nothing of the kernel command line on purpose: the root file system is the first
- * one with the label "microroot", whole disk or partition, whatever root= says.
+ * one with the label ROOT_LABEL, whole disk or partition, whatever root= says.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,7 +33,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef ROOT_LABEL
 #define ROOT_LABEL "microroot"
+#endif
+#ifndef PLAIN
+#define PLAIN 0
+#endif
 #define CONFIG_LABEL "config-2"
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
@@ -250,6 +257,26 @@ static void fatal(const char *what)
 		pause(); /* leave the message on the console; the end of process 1 would panic over it */
 }
 
+/* In the new root: what the micro guest's boot scripts find done when they start. */
+static void prepare_micro(const char *config)
+{
+	struct dirent **nics;
+
+	mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
+	mkdir("/dev/shm", 01777);
+	if (*config) {
+		char path[64];
+		snprintf(path, sizeof path, "/dev/%s\n", config);
+		put("/run/config-drive", path);
+	}
+	interface_up("lo");
+	int n = scandir("/sys/class/net", &nics, ethernet, alphasort);
+	for (int i = 0; i < n; i++)
+		start_dhcp(nics[i]->d_name);
+}
+
 int main(void)
 {
 	char root[32] = "", config[32] = "", path[64];
@@ -300,19 +327,8 @@ int main(void)
 	mount("/sys", "/new/sys", NULL, MS_MOVE, NULL);
 	if (chdir("/new") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
 		fatal("switch root");
-	mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
-	mkdir("/dev/pts", 0755);
-	mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
-	mkdir("/dev/shm", 01777);
-	if (*config) {
-		snprintf(path, sizeof path, "/dev/%s\n", config);
-		put("/run/config-drive", path);
-	}
-	interface_up("lo");
-	struct dirent **nics;
-	int n = scandir("/sys/class/net", &nics, ethernet, alphasort);
-	for (int i = 0; i < n; i++)
-		start_dhcp(nics[i]->d_name);
+	if (!PLAIN)
+		prepare_micro(config);
 	close(ready[1]);
 	close(ready[0]);
 
