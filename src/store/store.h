@@ -17,7 +17,8 @@
 struct store;
 struct txn;
 
-/* A table is its columns; key columns come first.  Column rows may be STR, I64, INT, BOOL, TIME and JSON. */
+/* A table is its columns; key columns come first.  Column rows may be STR, I64, INT, BOOL, TIME and JSON.  NULL
+ * strings are SQL NULL; numbers are never stored as NULL (a TIME of 0 is 0), and a NULL reads as 0. */
 struct table {
     const char *name;
     const struct field *columns;
@@ -64,7 +65,12 @@ static inline struct arg arg_int(int64_t i)
 #define NO_ARGS ((struct args){ NULL, 0 })
 
 /* ---- rows; every function needs cx->txn ----
- * Strings that come out live in cx->arena.  Writes need a write transaction.  All return < 0 after fail(). */
+ * Strings that come out live in cx->arena; members that are no columns come out as zero.  Writes need a write
+ * transaction.  All return < 0 after fail(): CONFLICT as said below, UNAVAILABLE when the disk is full or fails,
+ * INTERNAL with the engine's text for the rest.
+ *
+ * Statements stay prepared per connection, found again by table, operation and text: write texts that vary little
+ * (arguments go into ARGS, never into the text). */
 
 /* Errors: CONFLICT (a row with that key, or another unique value, is there). */
 int store_insert(struct cx *cx, const struct table *t, const void *row) MUST_CHECK;
@@ -73,15 +79,16 @@ int store_update(struct cx *cx, const struct table *t, const void *row) MUST_CHE
 /* Inserts, or updates when the key is there. */
 int store_put(struct cx *cx, const struct table *t, const void *row) MUST_CHECK;
 /* Returns 1 and fills '*ret_row' with the first row for which 'tail' holds (text after WHERE, which may go on with
- * ORDER BY), or 0 when there is none. */
+ * ORDER BY and LIMIT), or 0 (and '*ret_row' as it was) when there is none. */
 int store_find(struct cx *cx, const struct table *t, void *ret_row, const char *tail, struct args args) MUST_CHECK;
-/* Sets '*ret_rows' to an array of all rows for which 'tail' holds (NULL: all; may go on with ORDER BY, LIMIT). */
+/* Sets '*ret_rows' to an array of all rows for which 'tail' holds (NULL: all; may go on with ORDER BY, LIMIT, or
+ * be nothing but "ORDER BY ..."). */
 int store_list(struct cx *cx, const struct table *t, struct list *ret_rows, const char *tail, struct args args)
     MUST_CHECK;
 /* Deletes the rows for which 'tail' holds; returns their number. */
 int store_delete(struct cx *cx, const struct table *t, const char *tail, struct args args) MUST_CHECK;
 /* Runs "UPDATE <t> SET ..." and the like written by hand; returns the number of rows changed.  't' names the table
- * for the change feed. */
+ * for the change feed (which hears nothing of the rows that ON DELETE CASCADE takes along). */
 int store_exec(struct cx *cx, const struct table *t, const char *sql, struct args args) MUST_CHECK;
 /* Sets '*ret' to the first column of the first row of a SELECT; returns 1, or 0 when there is no row or it is NULL. */
 int store_int(struct cx *cx, int64_t *ret, const char *sql, struct args args) MUST_CHECK;
@@ -93,10 +100,11 @@ int store_select(struct cx *cx, const struct field *columns, size_t size, struct
 /* ---- the store itself ---- */
 
 struct store_config {
-    const char *path;       /* SQLite: the file; ":memory:" is for tests */
+    const char *path;       /* SQLite: the file; ":memory:" is for tests: a file without a name, never synced */
     unsigned readers;       /* connections for reading; 0: 4 */
     int64_t group_us;       /* a group closes after this long (default 5000) ... */
-    unsigned group_max;     /* ... or this many calls (default 64) */
+    unsigned group_max;     /* ... or this many calls (default 64); earlier when nothing is queued */
+    unsigned queue_max;     /* calls that may wait (default 1024) */
     int64_t cache_kib;      /* page cache of all connections together (default 8192) */
 };
 /* One numbered migration; 'sql' is the text of sql/NNNN-name.sql. */
@@ -112,14 +120,18 @@ int store_open(struct store **ret_store, const struct store_config *config, cons
 /* Ends the writer after the queued calls, closes everything.  NULL is fine. */
 void store_close(struct store *s);
 
-/* Begins a read transaction on a free connection (waits for one) and puts it into cx->txn.  Errors: UNAVAILABLE. */
+/* Begins a read transaction on a free connection (waits for one) and puts it into cx->txn.  The first statement takes
+ * the snapshot that all others then see.  Errors: UNAVAILABLE. */
 int store_read_begin(struct store *s, struct cx *cx) MUST_CHECK;
+/* Gives the connection back; cx->txn is NULL.  Outside a transaction it does nothing. */
 void store_read_end(struct cx *cx);
 
 /* A write call.  'run' may be called more than once (each time with a fresh savepoint), so it must depend on nothing
  * it did before; < 0 rolls this call back and leaves the others of its group alone.  'done' is called once, after
  * the COMMIT that covers it (or after the rollback), on the writer's thread; 'result' is what 'run' returned, or
- * -EIO when the commit failed. */
+ * what fail() gave when the engine could not commit it, or -EIO when the disk failed: then the process is about to
+ * end with status 70, because nobody can know what a failed fsync has kept.  Before a run the failure in 'cx' is
+ * forgotten; after a result below 0 it says what was wrong. */
 struct write {
     int (*run)(struct cx *cx, void *arg);
     void (*done)(void *arg, int result);
@@ -129,7 +141,8 @@ struct write {
 };
 /* Queues 'w', which the caller keeps alive until done().  Errors: -EAGAIN (the queue is full: answer 503). */
 int store_write(struct store *s, struct write *w) MUST_CHECK;
-/* The same and waits; for timers, start-up and tests.  Returns what 'run' returned. */
+/* The same and waits; for timers, start-up and tests, not from the writer's thread.  Returns what 'run' returned.
+ * Errors: UNAVAILABLE (the queue is full). */
 int store_write_wait(struct store *s, struct cx *cx, int (*run)(struct cx *cx, void *arg), void *arg) MUST_CHECK;
 
 /* ---- change feed ----
@@ -140,9 +153,10 @@ typedef void store_listener(void *arg, const struct table *const *tables, size_t
 /* Before the first write only. */
 void store_listen(struct store *s, store_listener *f, void *arg);
 
-/* Copies the store online into the new file 'path', consistent and complete.  Errors: negative errno. */
+/* Copies the store online into the new file 'path', consistent, complete and synced; the name appears when all that
+ * is true.  Errors: -EEXIST; -ENOTSUP (":memory:"); other negative errno; the text is logged. */
 int store_backup(struct store *s, const char *path) MUST_CHECK;
-/* Pages, statements prepared and commits so far; for the metrics and for tests that count statements. */
+/* Commits, write calls done, statements run and statements prepared so far, on all connections; for the metrics and for tests that count statements. */
 struct store_stats {
     int64_t commits, writes, statements, prepares;
 };
