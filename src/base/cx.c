@@ -8,8 +8,13 @@
 
 void cx_begin(struct cx *ret_cx)
 {
+    cx_begin_in(ret_cx, arena_new());
+}
+
+void cx_begin_in(struct cx *ret_cx, struct arena *arena)
+{
     memset(ret_cx, 0, sizeof *ret_cx);
-    ret_cx->arena = arena_new();
+    ret_cx->arena = arena;
     ret_cx->now_us = now_us();
     char id[UUID_SIZE];
     uuid_make(id);

@@ -39,6 +39,8 @@ struct cx {
 /* Fills '*ret_cx' for a new call with its own arena; cx_end() frees it. */
 void cx_begin(struct cx *ret_cx);
 void cx_end(struct cx *cx);
+/* The same in an arena that somebody else frees; no cx_end(). */
+void cx_begin_in(struct cx *ret_cx, struct arena *arena);
 #define CLEAN_CX CLEANUP(cx_end) struct cx
 
 /* Records a failure and returns the negative errno that goes with 'kind'.  The text is set once, where it is known. */

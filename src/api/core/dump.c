@@ -1,0 +1,69 @@
+/* The route tables as JSON: documentation, conformance coverage and the policy check come from it. */
+#include "api/core/core.h"
+
+static const char *const may_names[] = { "nobody", "anybody", "known", "reader", "member", "manager", "admin" };
+
+static void dump_mv(struct jwriter *w, const char *name, unsigned mv)
+{
+    if (mv) {
+        jw_key(w, name);
+        jw_string(w, arena_printf(w->out.arena, "%u.%u", mv / 1000, mv % 1000));
+    }
+}
+
+static void dump_fields(struct jwriter *w, const struct field *fields)
+{
+    static const char *const types[] = { "", "string", "integer", "integer", "boolean", "time", "json", "object", "list",
+                                         "strings", "map", "special" };
+    jw_object(w);
+    for (const struct field *f = fields; f && f->name; f++) {
+        jw_key(w, f->name);
+        jw_object(w);
+        jw_kv(w, "type", types[f->type]);
+        if (f->required)
+            jw_kv_bool(w, "required", true);
+        if (f->admin)
+            jw_kv_bool(w, "admin", true);
+        dump_mv(w, "since", f->since);
+        dump_mv(w, "until", f->until);
+        if (f->sub) {
+            jw_key(w, "of");
+            dump_fields(w, f->sub);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static bool dump_route(struct jwriter *w, const struct face *face, const struct route *r)
+{
+    jw_object(w);
+    jw_kv(w, "method", r->method);
+    jw_kv(w, "path", arena_printf(w->out.arena, "%s%s", face->mount, r->path));
+    if (r->action)
+        jw_kv(w, "action", r->action);
+    jw_kv(w, "policy", r->policy);
+    jw_kv(w, "may", may_names[r->may]);
+    jw_kv_int(w, "status", r->ok.status);
+    dump_mv(w, "since", r->since);
+    dump_mv(w, "until", r->until);
+    if (r->body && r->body->fields) {
+        jw_key(w, "body");
+        dump_fields(w, r->body->fields);
+    }
+    jw_end(w);
+    return r->may != MAY_NOBODY && (r->policy || r->may == MAY_ANYBODY) && r->handle;
+}
+
+int core_dump(const struct face *const *faces, struct jwriter *w)
+{
+    int broken = 0;
+
+    jw_array(w);
+    for (const struct face *const *f = faces; *f; f++)
+        for (const struct route *const *t = (*f)->tables; *t; t++)
+            for (const struct route *r = *t; r->method; r++)
+                broken += !dump_route(w, *f, r);
+    jw_end(w);
+    return broken;
+}
