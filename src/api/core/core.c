@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "api/core/internal.h"
-#include "auth/password.h"
 #include "base/crash.h"
 #include "base/env.h"
 #include "base/log.h"
@@ -140,7 +139,7 @@ static void run_now(struct req *rq)
 
 /* ---- prepare: on the bounded pool ---- */
 
-static void prepare_then_run(void *arg)
+static void prepare(void *arg)
 {
     struct req *rq = arg;
     if (!rq->pending && rq->route->prepare(&rq->cx, rq) < 0) {
@@ -148,7 +147,11 @@ static void prepare_then_run(void *arg)
         rq->pending_text = rq->cx.text;
         fail_clear(&rq->cx);
     }
-    run_now(rq);
+}
+
+static void prepared(void *arg)
+{
+    run_now(arg);
 }
 
 static void run_body_complete(struct req *rq)
@@ -157,7 +160,8 @@ static void run_body_complete(struct req *rq)
         run_now(rq);
         return;
     }
-    if (hash_pool_submit(rq->core->config.pool, prepare_then_run, rq) < 0)
+    rq->job = (struct hash_job){ .run = prepare, .done = prepared, .arg = rq };
+    if (hash_pool_submit(rq->core->config.pool, &rq->job) < 0)
         answer(rq, fail(&rq->cx, KIND_UNAVAILABLE, "Too many logins are waiting. Try again in a moment."));
 }
 

@@ -1,6 +1,7 @@
 /* internal.h - what the files of api/core share; no face includes it. */
 #pragma once
 #include "api/core/core.h"
+#include "auth/password.h"
 #include "store/store.h"
 
 struct pair {
@@ -31,6 +32,7 @@ struct req {
     void *kept;
     const void *view_context;
     struct write write;
+    struct hash_job job;
     bool opened, finished; /* UPLOAD */
 
     int status; /* of the reply; 0: none yet */
