@@ -6,10 +6,6 @@
 
 #include "api/core/internal.h"
 #include "base/crash.h"
-#include "base/env.h"
-#include "base/log.h"
-
-LOG_MODULE("api");
 
 enum { BODY_MAX_DEFAULT = 64 * 1024, BODY_IGNORED_MAX = 4096 };
 
