@@ -7,7 +7,7 @@
 
 /* The claims in bytes, before sealing; numbers are big-endian:
  *
- *     format (1) | scope and flags (1) | methods (1) | issued_us (8) | expires_us (8) | audit id (16)
+ *     format (1) | scope and flags (1) | methods (1) | user's epoch (4) | issued_us (8) | expires_us (8) | audit id (16)
  *     | parent's audit id (16, if flagged) | user id | scope id (project, domain) | app cred id (if flagged)
  *
  * An id is a length byte and that many bytes; IDs of lower-case hex digits, which is nearly all, are packed
@@ -47,6 +47,12 @@ static void pack(struct packer *p, const void *data, size_t n)
 static void pack_byte(struct packer *p, unsigned value)
 {
     pack(p, &(uint8_t){ (uint8_t)value }, 1);
+}
+
+static void pack_u32(struct packer *p, uint32_t value)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        pack_byte(p, value >> shift & 0xff);
 }
 
 static void pack_i64(struct packer *p, int64_t value)
@@ -111,6 +117,7 @@ int token_make(const struct seal_ring *ring, const struct token_claims *claims, 
     pack_byte(&p, FORMAT);
     pack_byte(&p, (unsigned)claims->scope | flags);
     pack_byte(&p, claims->methods);
+    pack_u32(&p, claims->user_epoch);
     pack_i64(&p, claims->issued_us);
     pack_i64(&p, claims->expires_us);
     pack_audit(&p, claims->audit_id);
@@ -153,6 +160,14 @@ static unsigned unpack_byte(struct unpacker *u)
 {
     const uint8_t *p = unpack(u, 1);
     return p ? *p : 0;
+}
+
+static uint32_t unpack_u32(struct unpacker *u)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++)
+        value = value << 8 | unpack_byte(u);
+    return value;
 }
 
 static int64_t unpack_i64(struct unpacker *u)
@@ -205,6 +220,7 @@ int token_read(const struct seal_ring *ring, const char *text, int64_t now_us, s
     TRY(seal_open(ring, purpose, text, a, &u.at, &u.left));
     unsigned format = unpack_byte(&u), flags = unpack_byte(&u);
     c.methods = unpack_byte(&u);
+    c.user_epoch = unpack_u32(&u);
     c.issued_us = unpack_i64(&u);
     c.expires_us = unpack_i64(&u);
     c.audit_id = unpack_audit(&u, a);
@@ -240,6 +256,7 @@ void token_begin(struct arena *a, int64_t now_us, int64_t lifetime_us, const str
 
     if (parent) {
         c.user_id = parent->user_id;
+        c.user_epoch = parent->user_epoch;
         c.methods = parent->methods | TOKEN_BY_TOKEN;
         c.app_cred_id = parent->app_cred_id;
         c.parent_audit_id = parent->parent_audit_id ? parent->parent_audit_id : parent->audit_id;

@@ -26,6 +26,7 @@ enum token_method {
 
 struct token_claims {
     const char *user_id;
+    uint32_t user_epoch; /* what the store says of the user: raised by what ends all tokens at once (a new password) */
     enum token_scope scope;
     const char *scope_id; /* of the project or the domain; NULL for the other scopes */
     int64_t issued_us, expires_us;

@@ -118,6 +118,36 @@ const char *json_text(struct cx *cx, const struct json_t *value)
     return buf_text(&w.out);
 }
 
+static const json_t *parse_column(struct cx *cx, const char *text)
+{
+    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
+    if (doc)
+        arena_defer(cx->arena, drop, doc);
+    return doc;
+}
+
+const char *json_rest(struct cx *cx, const struct field *table, const struct json_t *object, const char *before)
+{
+    struct jwriter w = jwriter_new(cx->arena);
+    json_t *old = unconst(parse_column(cx, before));
+    const char *key;
+    json_t *item;
+
+    jw_object(&w);
+    json_object_foreach (old, key, item)
+        if (!json_has(object, key)) {
+            jw_key(&w, key);
+            write_json(&w, item);
+        }
+    json_object_foreach (unconst(object), key, item)
+        if (!field_find(table, key, 0)) {
+            jw_key(&w, key);
+            write_json(&w, item);
+        }
+    jw_end(&w);
+    return buf_text(&w.out);
+}
+
 /* ---- by field tables ---- */
 
 #define MEMBER(T, f, obj) (*(T *)(void *)((char *)(obj) + (f)->offset))
@@ -424,14 +454,6 @@ int json_read(struct cx *cx, const struct field *table, const struct json_t *val
 }
 
 /* ---- JSON columns ---- */
-
-static const json_t *parse_column(struct cx *cx, const char *text)
-{
-    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
-    if (doc)
-        arena_defer(cx->arena, drop, doc);
-    return doc;
-}
 
 struct strmap json_to_map(struct cx *cx, const char *text)
 {

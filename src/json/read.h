@@ -32,6 +32,9 @@ int json_read_member(struct cx *cx, const struct field *f, const struct json_t *
 bool json_has(const struct json_t *object, const char *name);
 /* The member's string, or NULL when it is absent or something else. */
 const char *json_member_string(const struct json_t *object, const char *name);
+/* The members of 'object' that 'table' does not know, as the text of an object, over those of 'before' (such a text, or
+ * NULL); what a body with .open leaves to its face. */
+const char *json_rest(struct cx *cx, const struct field *table, const struct json_t *object, const char *before);
 /* The text of 'value' as JSON, in cx's arena. */
 const char *json_text(struct cx *cx, const struct json_t *value);
 /* Reads text that json_text() or jw_*() wrote (a JSON column) into strings and maps; bad text gives an empty one. */

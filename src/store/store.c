@@ -226,6 +226,11 @@ void store_read_end(struct cx *cx)
     give_reader(t->store, t);
 }
 
+bool store_is_writing(const struct cx *cx)
+{
+    return cx->txn && cx->txn->writes;
+}
+
 /* ---- backup ---- */
 
 static int sync_path(const char *path, int flags)

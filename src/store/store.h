@@ -125,6 +125,8 @@ void store_close(struct store *s);
 int store_read_begin(struct store *s, struct cx *cx) MUST_CHECK;
 /* Gives the connection back; cx->txn is NULL.  Outside a transaction it does nothing. */
 void store_read_end(struct cx *cx);
+/* The transaction writes: what it reads may be uncommitted work of other calls of its group. */
+bool store_is_writing(const struct cx *cx);
 
 /* A write call.  'run' may be called more than once (each time with a fresh savepoint), so it must depend on nothing
  * it did before; < 0 rolls this call back and leaves the others of its group alone.  'done' is called once, after

@@ -114,6 +114,8 @@ unsigned req_mv(const struct req *rq);
 const struct http_rq *req_http(const struct req *rq);
 struct cx *req_cx(struct req *rq);
 struct store *req_store(const struct req *rq);
+/* What the program gave as authenticate_arg: the face that makes tokens needs what reads them. */
+void *req_authenticate_arg(const struct req *rq);
 /* The public URL without a trailing slash, from the configuration, never from Host; "https://192.0.2.2:8443". */
 const char *req_base_url(const struct req *rq);
 /* The request's own URL without its query. */
