@@ -5,7 +5,9 @@
  *           body is not read and the connection closes if there is one).
  *   body()  only with rq->sink: a piece of the body, in order.
  *   run()   the body is complete.  Must lead to exactly one http_reply*(), now or later, from any thread.
- *   end()   the reply is out or the client is gone; the last call for this request.  Frees rq->user.
+ *   end()   the reply is out or the client is gone; the last call for this request.  Frees rq->user.  It may be called
+ *           before a late http_reply*() has returned: who replies lets go of 'rq' with the call.
+ * From run() until the reply nobody notices that a client left.
  * Requests that could be read two ways (double Content-Length, CL with TE, two Hosts, space before a colon, ...) are
  * refused with 400 before head(). */
 #pragma once
@@ -52,12 +54,16 @@ struct http_config {
     const char *server_name; /* "Server" header; NULL: none */
 };
 
-/* Starts listening.  'handler' is copied.  Errors: negative errno (-EADDRINUSE ...). */
+/* Starts listening.  'handler' is copied, 'config' is not kept.  Errors: negative errno (-EADDRINUSE ..., -EINVAL when a
+ * value or a PEM file makes no sense). */
 int http_server_start(struct http_server **ret_server, const struct http_config *config,
                       const struct http_handler *handler) MUST_CHECK;
 /* The port that it listens on. */
 uint16_t http_server_port(const struct http_server *s);
-/* Stops taking connections, waits until every request has ended, frees.  NULL is fine. */
+/* Stops taking connections, breaks upgraded sockets, waits until every run() has been replied to (without limit: who
+ * owes a reply must give it) and the replies are out (for 5 s at most, times slow_factor()), cuts off what is left,
+ * bodies on their way among it, frees.  Every end() has been called when this returns.  New requests on open
+ * connections get 503 in the meantime.  NULL is fine. */
 void http_server_stop(struct http_server *s);
 
 /* A header of the request by its name in any case, or NULL. */
@@ -67,13 +73,16 @@ struct http_headers { /* of a reply */
     const char *const (*v)[2];
     size_t n;
 };
-/* Replies.  'body' must live until end() (rq->arena, or static).  HEAD gets the headers only. */
+/* Replies.  'body' must live until end() (rq->arena, or static).  HEAD gets the headers only; there 'body' may be NULL
+ * and 'n' the length to announce.  Content-Length and Date are added; a header that would break the reply (a line feed
+ * in it) or is empty is left out. */
 void http_reply(struct http_rq *rq, int status, struct http_headers headers, const void *body, size_t n);
 /* Replies with 'size' bytes of 'fd' from 'offset'; takes the fd over. */
 void http_reply_file(struct http_rq *rq, int status, struct http_headers headers, int fd, int64_t offset,
                      int64_t size);
 /* Answers 101 and hands the raw socket over: 'ready' is called on a thread of its own with a connected stream
- * socket (plain bytes even under TLS) that it may read and write, blocking, until it returns; then it is closed.
- * 'extra' are bytes that the client had sent already. */
+ * socket (plain bytes even under TLS) that it may read and write, blocking, until it returns; then end() is called, on
+ * that thread, and the socket closed.  'extra' are bytes that the client had sent already.  'ready' is not called when
+ * the client is gone or speaks HTTP/1.0; end() is, always. */
 void http_reply_upgrade(struct http_rq *rq, const char *protocol, struct http_headers headers,
                         void (*ready)(void *arg, int fd, const void *extra, size_t n_extra), void *arg);
