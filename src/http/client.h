@@ -32,7 +32,7 @@ struct http_answer {
     const char *error; /* for people; set when the call fails */
 };
 /* Makes one call.  Returns 0 with any status of the server.  Errors: -ECONNREFUSED, -ETIMEDOUT, -EPROTO (TLS or
- * HTTP), -E2BIG, -EIO. */
+ * HTTP), -E2BIG, -EINVAL (the URL or a header is malformed), -EIO.  Redirects are not followed, proxies not used. */
 int http_client_call(struct http_client *c, struct arena *a, const struct http_call *call,
                      struct http_answer *ret_answer) MUST_CHECK;
 const char *http_answer_header(const struct http_answer *a, const char *lower_name);
