@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+#include "store/sqlite/vfs_lossy.h"
+
 struct db {
     sqlite3 *handle;
     sqlite3_stmt *controls[DB_CONTROL_N];
@@ -72,10 +75,14 @@ static const char *sqlite_error_text(struct db *db)
 
 /* ---- connections ---- */
 
+static const char *vfs_name; /* NULL: the default one */
+
 static void initialize_library(void)
 {
     /* Memory statistics put one global lock around every allocation of every reader. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (str_eq(getenv("ALAMO_STORE_VFS"), "lossy"))
+        vfs_name = vfs_lossy_register();
 }
 
 static int count_log_pages(void *arg, sqlite3 *handle, const char *schema, int pages)
@@ -158,7 +165,7 @@ static int sqlite_open(struct db **ret_db, const struct db_config *config)
     if (!db)
         return -ENOMEM;
     *ret_db = db;
-    TRY(error_of(sqlite3_open_v2(config->path, &db->handle, flags, NULL)));
+    TRY(error_of(sqlite3_open_v2(config->path, &db->handle, flags, vfs_name)));
     TRY(error_of(sqlite3_busy_timeout(db->handle, BUSY_MS)));
     TRY(set_pragmas(db, config));
     return prepare_controls(db);
@@ -208,7 +215,9 @@ static int sqlite_tidy(struct db *db)
 {
     if (db->wal_pages < TIDY_PAGES)
         return 0;
+    crash_point("store-before-checkpoint");
     int r = error_of(sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+    crash_point("store-after-checkpoint");
     db->wal_pages = 0; /* the next commit counts again */
     return r == -EBUSY ? 0 : r;
 }
