@@ -239,8 +239,7 @@ static void more_threads_than_readers(void **state)
 
 static int reopen(struct fixture *f, const struct migration *m, size_t n)
 {
-    store_close(f->store);
-    f->store = NULL;
+    fixture_close(f);
     return store_open(&f->store, &f->config, m, n);
 }
 
@@ -314,19 +313,6 @@ struct pairs_writer {
     struct fixture *f;
     atomic_bool stop;
 };
-
-/* Each call writes one row into each of two tables: a torn copy has unequal numbers. */
-static int write_pair(struct cx *cx, void *arg)
-{
-    char name[32];
-    int64_t *n = arg;
-
-    snprintf(name, sizeof name, "%lld", (long long)*n);
-    const struct thing thing = { "pair", name };
-    const struct mark mark = { *n };
-    TRY(store_insert(cx, &thing_table, &thing));
-    return store_insert(cx, &mark_table, &mark);
-}
 
 static void *write_pairs(void *arg)
 {

@@ -57,6 +57,12 @@ static inline void fixture_open(struct fixture *f)
     assert_int_equal(store_open(&f->store, &f->config, test_migrations, N_ELEMENTS(test_migrations)), 0);
 }
 
+static inline void fixture_close(struct fixture *f)
+{
+    store_close(f->store);
+    f->store = NULL;
+}
+
 static inline int fixture_set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -83,7 +89,7 @@ static inline void fixture_empty(struct fixture *f)
 static inline int fixture_tear_down(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->store);
+    fixture_close(f);
     fixture_empty(f);
     int r = rmdir(f->directory); /* fails when a test or the store left something */
     free(f);
@@ -117,4 +123,19 @@ static inline int insert_mark(struct cx *cx, void *arg)
 {
     return store_insert(cx, &mark_table, arg);
 }
+/* Each call writes one row into each of two tables: a torn copy has unequal numbers.  The rows are large, so
+ * that the log is moved into the file now and then. */
+static inline int write_pair(struct cx *cx, void *arg)
+{
+    char name[32], *filler = cx_alloc(cx, 60001);
+    int64_t *n = arg;
+
+    snprintf(name, sizeof name, "%lld", (long long)*n);
+    memset(filler, 'x', 60000);
+    const struct thing thing = { "pair", name, .meta = filler };
+    const struct mark mark = { *n };
+    TRY(store_insert(cx, &thing_table, &thing));
+    return store_insert(cx, &mark_table, &mark);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
