@@ -15,7 +15,7 @@ static unsigned count_columns(const struct table *t)
     return n;
 }
 
-/* "a, b, c"; with 'form' each as it says: %s is the name, %u the number of its argument. */
+/* "a<separator>b": the columns from 'from' up to, and without, 'to'. */
 static void put_columns(struct buf *b, const struct table *t, unsigned from, unsigned to,
                         const char *separator)
 {
