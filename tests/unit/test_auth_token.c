@@ -8,6 +8,9 @@
 
 #include "auth/token.h"
 
+#include "../fuzz/corpus.h"
+#include "../fuzz/fuzz_token.c" /* the target itself, to run its seeds */
+
 static const char hex32[] = "0123456789abcdef0123456789abcdef";
 static const char hex64[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -172,6 +175,16 @@ static void methods_have_names(void **state)
     assert_int_equal(token_method_bit("magic"), 0);
 }
 
+static void run_seed(const char *name, const uint8_t *data, size_t size)
+{
+    assert_int_equal(LLVMFuzzerTestOneInput(data, size), 0);
+}
+
+static void fuzz_seeds_keep_the_promises(void **state)
+{
+    assert_true(corpus_each("token", run_seed) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_token_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_chain_never_outlives_its_first_token, setup, teardown),
         cmocka_unit_test_setup_teardown(methods_have_names, setup, teardown),
+        cmocka_unit_test(fuzz_seeds_keep_the_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
