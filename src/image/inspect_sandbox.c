@@ -19,16 +19,16 @@
 #error "the sandbox knows no system call numbers for this architecture"
 #endif
 
-/* AddressSanitizer reserves terabytes of addresses. */
+/* AddressSanitizer reserves terabytes of addresses, and asks for the signal stack before a process ends. */
 #if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_LIMITED 0
+#define UNDER_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ADDRESS_LIMITED 0
+#define UNDER_ASAN 1
 #endif
 #endif
-#ifndef ADDRESS_LIMITED
-#define ADDRESS_LIMITED 1
+#ifndef UNDER_ASAN
+#define UNDER_ASAN 0
 #endif
 
 enum { ADDRESS_MAX_BYTES = 64 << 20, PROCESSOR_MAX_S = 2, FILES_MAX = 16 };
@@ -53,23 +53,31 @@ int sandbox_drop(uid_t uid, gid_t gid)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+/* clang-format off */
+#define ALLOW(call) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1), \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static const struct sock_filter filter[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 1, 0), /* else the numbers mean other calls */
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    ALLOW(SYS_pread64),
+    ALLOW(SYS_exit_group),
+#if UNDER_ASAN
+    ALLOW(SYS_sigaltstack),
+#endif
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+};
+/* clang-format on */
+
 int sandbox_enter(void)
 {
-    /* clang-format off */
-    static const struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 1, 0), /* else the numbers mean other calls */
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    /* clang-format on */
+    /* The kernel's struct wants writable instructions; it does not write to them. */
     const struct sock_fprog program = { N_ELEMENTS(filter), (struct sock_filter *)(uintptr_t)filter };
 
-    if (ADDRESS_LIMITED)
+    if (!UNDER_ASAN)
         TRY(limit(RLIMIT_AS, ADDRESS_MAX_BYTES));
     TRY(limit(RLIMIT_CPU, PROCESSOR_MAX_S));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

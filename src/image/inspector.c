@@ -170,7 +170,7 @@ static int settle(int fd, const struct inspector_config *config)
 
 static NORETURN void launcher(int fd, const struct inspector_config *config)
 {
-    struct workplace *w = malloc(sizeof *w);
+    struct workplace *w = calloc(1, sizeof *w);
     struct request request;
     int file;
 
@@ -192,35 +192,6 @@ static NORETURN void launcher(int fd, const struct inspector_config *config)
 }
 
 /* ---- the parent ---- */
-
-int inspector_start(struct inspector **ret_inspector, const struct inspector_config *config)
-{
-    struct inspector_config c = config ? *config : (struct inspector_config){ 0 };
-    int pair[2];
-
-    c.uid = c.uid ? c.uid : NOBODY;
-    c.gid = c.gid ? c.gid : NOBODY;
-    c.inspect = c.inspect ? c.inspect : inspect_header;
-    c.deadline_us = (c.deadline_us ? c.deadline_us : DEADLINE_US) * slow_factor();
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    pid_t pid = fork();
-    if (pid == 0)
-        launcher(pair[1], &c);
-    close(pair[1]);
-    struct inspector *inspector = pid > 0 ? calloc(1, sizeof *inspector) : NULL;
-    if (!inspector) {
-        int error = errno;
-        close(pair[0]); /* ends the launcher, if there is one */
-        return -error;
-    }
-    pthread_mutex_init(&inspector->turn, NULL);
-    inspector->fd = pair[0];
-    inspector->launcher = pid;
-    inspector->deadline_us = c.deadline_us;
-    *ret_inspector = inspector;
-    return 0;
-}
 
 void inspector_stop(struct inspector *inspector)
 {
@@ -303,5 +274,50 @@ int inspector_check(struct inspector *inspector, int fd, struct image_facts *ret
     if (!image_facts_valid(&reply.facts) || reply.facts.file_bytes != st.st_size)
         return -EBADMSG;
     *ret_facts = reply.facts;
+    return 0;
+}
+
+/* Inspects an empty image at once: better no start than a surprise at the first upload. */
+static int prove(struct inspector *inspector)
+{
+    struct image_facts facts;
+    CLEAN_FD empty = memfd_create("empty", MFD_CLOEXEC);
+
+    return empty < 0 ? -errno : inspector_check(inspector, empty, &facts);
+}
+
+int inspector_start(struct inspector **ret_inspector, const struct inspector_config *config)
+{
+    struct inspector_config c = config ? *config : (struct inspector_config){ 0 };
+    int pair[2];
+
+    c.uid = c.uid ? c.uid : NOBODY;
+    c.gid = c.gid ? c.gid : NOBODY;
+    c.inspect = c.inspect ? c.inspect : inspect_header;
+    c.deadline_us = (c.deadline_us ? c.deadline_us : DEADLINE_US) * slow_factor();
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pair[0]); /* or it would never see the end of it */
+        launcher(pair[1], &c);
+    }
+    close(pair[1]);
+    struct inspector *inspector = pid > 0 ? calloc(1, sizeof *inspector) : NULL;
+    if (!inspector) {
+        int error = errno;
+        close(pair[0]); /* ends the launcher, if there is one */
+        return -error;
+    }
+    pthread_mutex_init(&inspector->turn, NULL);
+    inspector->fd = pair[0];
+    inspector->launcher = pid;
+    inspector->deadline_us = c.deadline_us;
+    int r = prove(inspector);
+    if (r < 0) {
+        inspector_stop(inspector);
+        return r;
+    }
+    *ret_inspector = inspector;
     return 0;
 }

@@ -19,8 +19,8 @@ struct inspector_config {
     inspect_function *inspect; /* NULL: inspect_header; tests have worse ones */
 };
 
-/* Forks the launcher.  Call it while the program has one thread only.  'config' may be NULL.
- * Errors: negative errno (no launcher: take no images). */
+/* Forks the launcher and tries it out.  Call it while the program has one thread only.  'config' may be NULL.
+ * Errors: -ENOTSUP (the kernel gives no sandbox: take no images), other negative errno. */
 int inspector_start(struct inspector **ret_inspector, const struct inspector_config *config) MUST_CHECK;
 /* Ends the launcher (which also ends by itself when this process does).  NULL is fine. */
 void inspector_stop(struct inspector *inspector);
