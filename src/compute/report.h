@@ -8,8 +8,6 @@
 /* Stores the host's facts and takes every guest's and task's report.  '*ret_host_id' is the host's row.
  * Runs in a write transaction.  Errors: INTERNAL and the store's only: nothing that a host says is an error. */
 int compute_report(struct cx *cx, const struct wire_sync *sync, const char **ret_host_id) MUST_CHECK;
-/* compute_report() for 'sync' would change more than the host's last_seen_us: so that idle reports cost no commit. */
-int compute_report_changes(struct cx *cx, const struct wire_sync *sync, bool *ret_changes) MUST_CHECK;
 /* Ends every transition whose deadline has passed: ERROR with its cause, and the generation raised, so that a late
  * success is undone.  Deadlines of hosts that are silent are put off.  Returns the number of servers ended. */
 int compute_expire(struct cx *cx) MUST_CHECK;
