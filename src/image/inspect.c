@@ -60,7 +60,7 @@ static const struct {
     SIGN(IMAGE_VHDX,      0,      "vhdxfile"),
     SIGN(IMAGE_VDI,       0x40,   "\x7f\x10\xda\xbe"),
     SIGN(IMAGE_LUKS,      0,      "LUKS\xba\xbe"),
-    SIGN(IMAGE_LUKS,      0x4000, "SKUL\xba\xbe"), /* where LUKS2 keeps its second header, by size of the first */
+    SIGN(IMAGE_LUKS,      0x4000, "SKUL\xba\xbe"), /* LUKS2 has a second header, further on */
     SIGN(IMAGE_LUKS,      0x8000, "SKUL\xba\xbe"),
     SIGN(IMAGE_PARALLELS, 0,      "WithoutFreeSpace"),
     SIGN(IMAGE_PARALLELS, 0,      "WithouFreSpacExt"),
