@@ -218,7 +218,7 @@ static bool longer_than_taken(const struct request *r, size_t n)
     return !r->rq.sink && n > r->rq.body_max;
 }
 
-static enum MHD_Result take_head(struct request *r, const char *url, const char *method, const char *version)
+static enum MHD_Result take_head(struct request *r, const char *method, const char *version)
 {
     const struct http_handler *h = &r->server->handler;
     struct fields fields = { .n = 0 };
@@ -317,7 +317,7 @@ enum MHD_Result request_step(void *self, struct MHD_Connection *c, const char *u
 
     *n = 0; /* all of the data is taken */
     if (r->stage == STAGE_HEAD)
-        return take_head(r, url, method, version);
+        return take_head(r, method, version);
     if (data_n > 0)
         return take_body(r, data, data_n);
     if (r->stage == STAGE_BODY && !r->response)

@@ -15,6 +15,7 @@ struct http_server {
     struct http_handler handler;
     struct drain *drain;
     char *server_name; /* or NULL */
+    bool is_tls;
     bool asks_clients; /* for certificates */
     int listen_fd;
     uint16_t port;

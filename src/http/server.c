@@ -110,7 +110,7 @@ static size_t leave_escaped(void *self, struct MHD_Connection *c, char *s)
 }
 
 /* What it has to say is mostly about clients that went away; only why it does not start matters. */
-static void log_for_library(void *self, const char *format, va_list ap)
+PRINTF(2, 0) static void log_for_library(void *self, const char *format, va_list ap)
 {
     struct http_server *s = self;
     char text[512];
@@ -204,10 +204,11 @@ static int start_daemon(struct http_server *s, const struct http_config *config)
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
 
+    s->is_tls = config->cert_file != NULL;
     s->asks_clients = config->client_ca_file != NULL;
-    if (s->asks_clients && (!config->cert_file || !peer_cn_works()))
+    if (s->asks_clients && (!s->is_tls || !peer_cn_works()))
         return -EINVAL;
-    if (config->cert_file) {
+    if (s->is_tls) {
         TRY(pem_read(&pem, config));
         flags |= MHD_USE_TLS;
     }

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -57,12 +60,72 @@ static void leave(struct upgrade *u)
     pthread_mutex_unlock(&s->mutex);
 }
 
-static void *serve(void *arg)
+static void *serve_plain(void *arg)
 {
     struct upgrade *u = arg;
 
     u->ready(u->arg, u->fd, u->extra, u->extra_n);
     leave(u);
+    return NULL;
+}
+
+/* --- TLS ---
+ *
+ * Under TLS the handler has one end of a socket pair, and libmicrohttpd carries the bytes between the other
+ * end and the client.  Version 0.9.75 does not tell the handler that the client closed, and may fail to see
+ * that the handler did: it looks only when a socket wakes it, and "closed" may come too late for that.  A
+ * thread beside the handler's makes up for the one, a last knock on the client's socket for the other. */
+
+enum { QUIET_MS = 1000, QUIET_N = 2 };
+
+struct watch {
+    int client_fd; /* our own number for the TCP socket, as libmicrohttpd may close its own at any time */
+    int pair_fd;   /* the handler's end */
+};
+
+static bool is_empty(int fd)
+{
+    int n = 0;
+    return ioctl(fd, FIONREAD, &n) < 0 || n == 0;
+}
+
+/* Waits for the client to close, then breaks the pair, but not before the handler has read what the client
+ * sent. */
+static void *watch(void *arg)
+{
+    struct watch *w = arg;
+    struct pollfd polled[] = { { .fd = w->client_fd, .events = POLLRDHUP }, { .fd = w->pair_fd } };
+
+    while (!polled[0].revents && !polled[1].revents)
+        poll(polled, N_ELEMENTS(polled), -1);
+    if (polled[1].revents)
+        return NULL; /* the handler is done */
+    /* Now libmicrohttpd knows that the handler sends no more; it delivers the client's last bytes and breaks
+     * the pair. Should it have missed that as well, it is done for it once nothing moves any more. */
+    shutdown(w->pair_fd, SHUT_WR);
+    for (int quiet_n = 0; quiet_n < QUIET_N && poll(&polled[1], 1, QUIET_MS) <= 0;)
+        quiet_n = is_empty(w->client_fd) && is_empty(w->pair_fd) ? quiet_n + 1 : 0;
+    shutdown(w->pair_fd, SHUT_RDWR);
+    return NULL;
+}
+
+static void *serve_tls(void *arg)
+{
+    struct upgrade *u = arg;
+    struct watch w = { fcntl(u->request->rq.socket, F_DUPFD_CLOEXEC, 0), u->fd };
+    pthread_t watcher;
+
+    int r = w.client_fd < 0 ? errno : pthread_create(&watcher, NULL, watch, &w);
+    if (r == 0) {
+        u->ready(u->arg, u->fd, u->extra, u->extra_n);
+        shutdown(u->fd, SHUT_RDWR); /* ends the watcher; what was written is still delivered */
+        pthread_join(watcher, NULL);
+    } else {
+        log_error("an upgraded connection cannot be watched: %s", strerror(r));
+    }
+    leave(u);
+    shutdown(w.client_fd, SHUT_RD); /* the knock */
+    fd_close(&w.client_fd);
     return NULL;
 }
 
@@ -91,7 +154,7 @@ static void on_upgrade(void *arg, struct MHD_Connection *c, void *request, const
     enter(u->request->server, u);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    int r = pthread_create(&thread, &detached, serve, u);
+    int r = pthread_create(&thread, &detached, u->request->server->is_tls ? serve_tls : serve_plain, u);
     pthread_attr_destroy(&detached);
     if (r != 0) {
         log_error("no thread for an upgraded connection: %s", strerror(r));

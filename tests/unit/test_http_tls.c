@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,31 @@ static void echo(void *arg, int fd, const void *extra, size_t n_extra)
             break;
 }
 
+/* What "/count" read until the end of its socket. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    size_t bytes;
+    unsigned ended_n;
+} counted = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
+
+static void count_bytes(void *arg, int fd, const void *extra, size_t n_extra)
+{
+    char text[4096];
+    ssize_t n = (ssize_t)n_extra;
+
+    do {
+        pthread_mutex_lock(&counted.mutex);
+        counted.bytes += (size_t)n;
+        pthread_mutex_unlock(&counted.mutex);
+        n = read(fd, text, sizeof text);
+    } while (n > 0);
+    pthread_mutex_lock(&counted.mutex);
+    counted.ended_n++;
+    pthread_cond_broadcast(&counted.changed);
+    pthread_mutex_unlock(&counted.mutex);
+}
+
 static void reply_facts(struct http_rq *rq)
 {
     static const char *const headers[][2] = { { "X-Fact", " padded " }, { "Location", "/elsewhere" } };
@@ -178,6 +204,8 @@ static void on_run(void *self, struct http_rq *rq)
         http_reply(rq, 200, none, rq->body, rq->body_len);
     else if (str_eq(rq->path, "/upgrade"))
         http_reply_upgrade(rq, "echo", none, echo, NULL);
+    else if (str_eq(rq->path, "/count"))
+        http_reply_upgrade(rq, "count", none, count_bytes, NULL);
     else
         reply_facts(rq);
 }
@@ -439,12 +467,15 @@ static bool tls_more(CURL *curl, char *ret_text, size_t size)
     return n > 0;
 }
 
-static CURL *tls_upgrade(void)
+static CURL *tls_upgrade(const char *path)
 {
     char text[4096] = "";
     CURL *curl = tls_open();
 
-    tls_say(curl, "GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+             path);
+    tls_say(curl, text);
+    text[0] = 0;
     while (!strstr(text, "\r\n\r\n"))
         assert_true(tls_more(curl, text, sizeof text));
     assert_non_null(strstr(text, "HTTP/1.1 101 "));
@@ -454,7 +485,7 @@ static CURL *tls_upgrade(void)
 static void test_tls_upgrade(void **state)
 {
     char text[4096] = "";
-    CURL *curl = tls_upgrade();
+    CURL *curl = tls_upgrade("/upgrade");
 
     tls_say(curl, "one");
     while (strlen(text) < 3)
@@ -466,14 +497,38 @@ static void test_tls_upgrade(void **state)
     curl_easy_cleanup(curl);
 }
 
+/* The handler reads all that was sent, and then the end. */
+static void test_tls_upgrade_whose_client_leaves(void **state)
+{
+    enum { CLIENTS_N = 5, LINES_N = 200 };
+    char line[1001];
+
+    memset(line, 'x', 1000);
+    line[1000] = 0;
+    for (int i = 0; i < CLIENTS_N; i++) {
+        CURL *curl = tls_upgrade("/count");
+        for (int j = 0; j < LINES_N; j++)
+            tls_say(curl, line);
+        curl_easy_cleanup(curl);
+    }
+    pthread_mutex_lock(&counted.mutex);
+    while (counted.ended_n < CLIENTS_N)
+        pthread_cond_wait(&counted.changed, &counted.mutex);
+    assert_int_equal(counted.bytes, CLIENTS_N * LINES_N * 1000);
+    pthread_mutex_unlock(&counted.mutex);
+}
+
 static void test_stop_breaks_tls_upgrades(void **state)
 {
     char text[4096] = "";
-    CURL *curl = tls_upgrade(), *left = tls_upgrade();
+    CURL *curl = tls_upgrade("/upgrade"), *left = tls_upgrade("/upgrade");
+    int64_t before_us = monotonic_us();
 
     curl_easy_cleanup(left);
     http_server_stop(server);
     server = NULL;
+    assert_true(monotonic_us() - before_us <
+                4000000 * slow_factor()); /* it did not have to cut anything off */
     assert_false(tls_more(curl, text, sizeof text));
     curl_easy_cleanup(curl);
 }
@@ -505,6 +560,7 @@ int main(void)
         CASE(test_client_certificates, set_up_mutual),
         CASE(test_certificate_that_nobody_asked_for, set_up_tls),
         CASE(test_tls_upgrade, set_up_tls),
+        CASE(test_tls_upgrade_whose_client_leaves, set_up_tls),
         CASE(test_stop_breaks_tls_upgrades, set_up_tls),
         cmocka_unit_test(test_start_refuses_nonsense),
     };
