@@ -54,8 +54,8 @@ struct http_config {
     const char *server_name; /* "Server" header; NULL: none */
 };
 
-/* Starts listening.  'handler' is copied, 'config' is not kept.  Errors: negative errno (-EADDRINUSE ..., -EINVAL when a
- * value or a PEM file makes no sense). */
+/* Starts listening.  'handler' is copied, 'config' is not kept.  Errors: negative errno (-EADDRINUSE ...; -EINVAL
+ * when a value or a PEM file makes no sense). */
 int http_server_start(struct http_server **ret_server, const struct http_config *config,
                       const struct http_handler *handler) MUST_CHECK;
 /* The port that it listens on. */
@@ -83,6 +83,6 @@ void http_reply_file(struct http_rq *rq, int status, struct http_headers headers
 /* Answers 101 and hands the raw socket over: 'ready' is called on a thread of its own with a connected stream
  * socket (plain bytes even under TLS) that it may read and write, blocking, until it returns; then end() is called, on
  * that thread, and the socket closed.  'extra' are bytes that the client had sent already.  'ready' is not called when
- * the client is gone or speaks HTTP/1.0; end() is, always. */
+ * the client is gone or speaks HTTP/1.0; end() is, always.  Under TLS a client that closes its side closes both. */
 void http_reply_upgrade(struct http_rq *rq, const char *protocol, struct http_headers headers,
                         void (*ready)(void *arg, int fd, const void *extra, size_t n_extra), void *arg);
