@@ -27,7 +27,8 @@ void cx_end(struct cx *cx)
     cx->arena = NULL;
 }
 
-static int vfail(struct cx *cx, enum kind kind, const char *type, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int vfail(struct cx *cx, enum kind kind, const char *type, const char *fmt,
+                                                       va_list ap)
 {
     static const int errnos[KIND_N] = {
         [KIND_INVALID] = EINVAL,      [KIND_UNAUTHENTICATED] = EACCES, [KIND_FORBIDDEN] = EPERM,
