@@ -1,0 +1,169 @@
+#include "api/nova/nova.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "base/text.h"
+
+const char *nova_url(const struct req *rq, struct arena *a, const char *path)
+{
+    return arena_printf(a, "%s" NOVA_MOUNT "%s", req_base_url(rq), path);
+}
+
+const char *nova_bookmark(const struct req *rq, struct arena *a, const char *path)
+{
+    return arena_printf(a, "%s/compute%s", req_base_url(rq), path);
+}
+
+static void put_link(struct jwriter *w, const char *rel, const char *href)
+{
+    jw_object(w);
+    jw_kv(w, "rel", rel);
+    jw_kv(w, "href", href);
+    jw_end(w);
+}
+
+void nova_links(struct jwriter *w, const struct req *rq, const char *path)
+{
+    jw_array(w);
+    put_link(w, "self", nova_url(rq, w->out.arena, path));
+    put_link(w, "bookmark", nova_bookmark(rq, w->out.arena, path));
+    jw_end(w);
+}
+
+void nova_bookmark_link(struct jwriter *w, const struct req *rq, const char *path)
+{
+    jw_array(w);
+    put_link(w, "bookmark", nova_bookmark(rq, w->out.arena, path));
+    jw_end(w);
+}
+
+void nova_next_link(struct jwriter *w, struct req *rq, const char *name, size_t n, int64_t limit, const char *last_id)
+{
+    if (!limit || n < (size_t)limit || !n)
+        return;
+    jw_key(w, name);
+    jw_array(w);
+    put_link(w, "next", req_next_url(rq, last_id));
+    jw_end(w);
+}
+
+static bool is_known(const char *const *known, const char *name)
+{
+    for (; *known; known++)
+        if (strcmp(*known, name) == 0)
+            return true;
+    return false;
+}
+
+int nova_check_query(struct req *rq, const char *const *known)
+{
+    struct cx *cx = req_cx(rq);
+
+    if (req_mv(rq) < MV(2, 75))
+        return 0;
+    for (const char *p = req_http(rq)->query; p && *p;) {
+        size_t n = strcspn(p, "&"), n_name = strcspn(p, "=&");
+        const char *name = arena_strndup(cx->arena, p, n_name);
+        if (n_name && !is_known(known, name))
+            return fail(cx, KIND_INVALID,
+                        "Invalid input for query parameters %.64s. Additional properties are not allowed ('%.64s' was unexpected)",
+                        name, name);
+        p += n + (p[n] == '&');
+    }
+    return 0;
+}
+
+int nova_check_sort_keys(struct req *rq, const char *const *known)
+{
+    struct strs keys = req_query_all(rq, "sort_key");
+    for (size_t i = 0; i < keys.n; i++)
+        if (!is_known(known, keys.items[i]))
+            return fail(req_cx(rq), KIND_INVALID, "Invalid input for query parameters sort_key. Value: %.64s.", keys.items[i]);
+    return 0;
+}
+
+int nova_limit(struct req *rq, int64_t *ret_limit)
+{
+    const char *s = req_query(rq, "limit");
+    int64_t n = NOVA_PAGE_MAX;
+
+    if (s && (str_to_i64(s, &n) < 0 || n < 0))
+        return fail(req_cx(rq), KIND_INVALID, "Invalid input for query parameters limit. Value: %.32s. It must be 0 or more.", s);
+    *ret_limit = n && n < NOVA_PAGE_MAX ? n : NOVA_PAGE_MAX;
+    return 0;
+}
+
+int nova_query_time(struct req *rq, const char *name, int64_t *ret_us)
+{
+    const char *s = req_query(rq, name);
+
+    if (s && !text_to_time(s, ret_us))
+        return fail(req_cx(rq), KIND_INVALID, "Invalid input for query parameters %s. Value: %.64s. '%.64s' is not a 'date-time'",
+                    name, s, s);
+    return 0;
+}
+
+int nova_server(struct cx *cx, struct req *rq, struct server *ret_server)
+{
+    return server_get(cx, req_path(rq, "id"), ret_server);
+}
+
+const char *nova_host_id(struct arena *a, const char *project_id, const char *host_name)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct buf b = buf_new(a);
+    const char *text = arena_printf(a, "%s%s", project_id, host_name ? host_name : "");
+
+    if (!host_name)
+        return "";
+    EVP_Digest(text, strlen(text), digest, &n, EVP_sha224(), NULL);
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&b, "%02x", digest[i]);
+    return buf_text(&b);
+}
+
+bool nova_is_name(const char *s)
+{
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++)
+        if (*p < ' ' || *p == 0x7f)
+            return false;
+    return *s && *s != ' ' && s[strlen(s) - 1] != ' ';
+}
+
+bool nova_is_base64(const char *s)
+{
+    size_t n = 0, pad = 0;
+
+    for (; *s; s++) {
+        if (*s == '\n' || *s == '\r')
+            continue;
+        if (*s == '=')
+            pad++;
+        else if (pad || !(isalnum((unsigned char)*s) || *s == '+' || *s == '/'))
+            return false;
+        n++;
+    }
+    return n % 4 == 0 && pad <= 2;
+}
+
+bool nova_is_id(const char *s)
+{
+    return uuid_valid(s) || (strlen(s) == 32 && strspn(s, "0123456789abcdefABCDEF") == 32);
+}
+
+bool nova_is_ipv4(const char *s)
+{
+    struct in_addr a;
+    return inet_pton(AF_INET, s, &a) == 1;
+}
+
+bool nova_is_ipv6(const char *s)
+{
+    struct in6_addr a;
+    return inet_pton(AF_INET6, s, &a) == 1;
+}
