@@ -184,7 +184,7 @@ static const struct port_ip *kept(const struct list *keep, const bool *used, con
 
 static int take_one(struct cx *cx, struct port *p, struct list subnets, const struct port_ip *want, struct list *done)
 {
-    const struct subnet *s;
+    const struct subnet *s = NULL;
     struct cidr c;
     struct address a;
 

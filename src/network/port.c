@@ -453,7 +453,7 @@ static int dhcp_wants(struct cx *cx, const char *network_id, struct list *ret_wa
 static int skip_when_full(struct cx *cx, int r, const char *network_id)
 {
     if (r < 0 && (cx->kind == KIND_CONFLICT || cx->kind == KIND_QUOTA)) {
-        log_warning("network=%s has no address for its DHCP service: %s", network_id, cx->text);
+        log_warn("network=%s has no address for its DHCP service: %s", network_id, cx->text);
         fail_clear(cx);
         return 0;
     }
