@@ -16,6 +16,6 @@ int keyfile_create(const char *path, const void *data, size_t n, mode_t mode) MU
 int keyfile_replace(const char *path, const void *data, size_t n, mode_t mode) MUST_CHECK;
 
 /* Reads a whole file into 'a', with a NUL behind it.  With 'private' the file must belong to this user (or
- * root) and must be closed to all others.  Errors: -ENOENT, -EPERM (not private), -EFBIG, other negative
+ * root; root reads anybody's) and must be closed to all others.  Errors: -ENOENT, -EPERM (not private), -EFBIG, other negative
  * errno. */
 int keyfile_read(const char *path, bool private, struct arena *a, char **ret_data, size_t *ret_n) MUST_CHECK;

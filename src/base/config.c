@@ -68,38 +68,52 @@ static char *trim(char *s)
     return s;
 }
 
-static int read_line(struct cx *cx, const char *path, int line, char *text, const struct field *table, void *obj)
+int config_set(struct cx *cx, const struct field *table, const char *where, const char *key, const char *value,
+               void *obj)
+{
+    const struct field *f = field_find(table, key, 0);
+    if (!f)
+        return fail(cx, KIND_INVALID, "%s: unknown key '%s'", where, key);
+    const char *wrong = set_value(cx, f, value, obj);
+    return wrong ? fail(cx, KIND_INVALID, "%s: %s: '%s' is %s", where, key, value, wrong) : 0;
+}
+
+int config_presets(struct cx *cx, const struct field *table, void *obj)
+{
+    for (const struct field *f = table; f->name; f++)
+        if (f->preset && set_value(cx, f, f->preset, obj))
+            return fail(cx, KIND_INTERNAL, "the default of %s is out of its own bounds", f->name);
+    return 0;
+}
+
+static int read_line(struct cx *cx, const char *where, char *text, const struct field *table, void *obj)
 {
     char *key = trim(text), *value = strchr(key, '=');
 
     if (!*key || *key == '#')
         return 0;
     if (!value)
-        return fail(cx, KIND_INVALID, "%s:%d: a line is \"key = value\"", path, line);
+        return fail(cx, KIND_INVALID, "%s: a line is \"key = value\"", where);
     *value++ = 0;
-    key = trim(key);
-    const struct field *f = field_find(table, key, 0);
-    if (!f)
-        return fail(cx, KIND_INVALID, "%s:%d: unknown key '%s'", path, line, key);
-    const char *wrong = set_value(cx, f, trim(value), obj);
-    return wrong ? fail(cx, KIND_INVALID, "%s:%d: %s: '%s' is %s", path, line, key, trim(value), wrong) : 0;
+    return config_set(cx, table, where, trim(key), trim(value), obj);
 }
 
-int config_read(struct cx *cx, const char *path, const struct field *table, void *obj)
+int config_overlay(struct cx *cx, const char *path, const struct field *table, void *obj)
 {
     char line[4096];
     int n = 0, r = 0;
 
-    for (const struct field *f = table; f->name; f++)
-        if (f->preset && set_value(cx, f, f->preset, obj))
-            return fail(cx, KIND_INTERNAL, "the default of %s is out of its own bounds", f->name);
-    if (!path)
-        return 0;
     FILE *file = fopen(path, "re");
     if (!file)
         return fail(cx, KIND_NOT_FOUND, "%s: %s", path, strerror(errno));
     while (r == 0 && fgets(line, sizeof line, file))
-        r = read_line(cx, path, ++n, line, table, obj);
+        r = read_line(cx, cx_printf(cx, "%s:%d", path, ++n), line, table, obj);
     fclose(file);
     return r;
+}
+
+int config_read(struct cx *cx, const char *path, const struct field *table, void *obj)
+{
+    TRY(config_presets(cx, table, obj));
+    return path ? config_overlay(cx, path, table, obj) : 0;
 }

@@ -1,0 +1,108 @@
+/* alamo: the operators' command.  A command is a row of the table and a file of its own. */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* clang-format off */
+static const struct command commands[] = {
+    { "prepare", "", "make what `up` makes before it starts anything", 0, 0, command_prepare },
+    { "settings", "", "show all settings", 0, 0, command_settings },
+    { 0 },
+};
+/* clang-format on */
+
+static int usage(FILE *out)
+{
+    fputs("usage: alamo COMMAND [--SETTING VALUE]...\n\n", out);
+    for (const struct command *c = commands; c->name; c++)
+        fprintf(out, "  %-9s %-12s %s\n", c->name, c->arguments, c->help);
+    fputs("\nA setting is also read from alamo.conf, from an answer file (--answers FILE) and from ALAMO_SETTING in the\n"
+          "environment; `alamo settings` lists them.\n",
+          out);
+    return out == stderr ? 2 : 0;
+}
+
+static const struct command *find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static int run(struct cli *cli, const struct command *c, int argc, char **argv)
+{
+    cli->argc = argc;
+    cli->argv = argv;
+    if (argc < c->min_words || argc > c->max_words) {
+        fprintf(stderr, "usage: alamo %s %s\n", c->name, c->arguments);
+        return 2;
+    }
+    return c->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+    CLEAN_CX cx;
+    struct cli cli = { .cx = &cx };
+    const struct command *c;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!getenv("ALAMO_LOG"))
+        log_level_set(LOG_WARN);
+    cx_begin(&cx);
+    int r = cli_settings_read(&cx, &argc, argv, &cli.settings);
+    if (r == 0) {
+        if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
+            return usage(argc < 2 ? stderr : stdout);
+        c = find(argv[1]);
+        if (!c)
+            return usage(stderr);
+        r = run(&cli, c, argc - 2, argv + 2);
+    }
+    if (r < 0)
+        fprintf(stderr, "alamo: %s\n", cx.text ? cx.text : strerror(-r));
+    return r < 0 ? 1 : r;
+}
+
+const char *cli_config_file(struct cli *cli, const char *name)
+{
+    return cx_printf(cli->cx, "%s/%s", cli->settings.config_dir, name);
+}
+
+const char *cli_data_file(struct cli *cli, const char *name)
+{
+    return cx_printf(cli->cx, "%s/%s", cli->settings.data_dir, name);
+}
+
+const char *cli_run_file(struct cli *cli, const char *name)
+{
+    return cx_printf(cli->cx, "%s/%s", cli->settings.run_dir, name);
+}
+
+const char *cli_program(struct cli *cli, const char *name)
+{
+    char self[4096] = "";
+
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+        return name;
+    char *slash = strrchr(self, '/');
+    return cx_printf(cli->cx, "%.*s/%s", (int)(slash - self), self, name);
+}
+
+bool cli_is_second(const struct cli *cli)
+{
+    return strcmp(cli->settings.config_dir, "/etc/alamo") != 0;
+}
+
+int command_settings(struct cli *cli)
+{
+    cli_settings_show(cli->cx, &cli->settings);
+    return 0;
+}
