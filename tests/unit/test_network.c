@@ -1,6 +1,8 @@
 /* Rules of networks, addresses, groups, routers and floating addresses. */
 #include "test_network.h"
 
+#include "network/plan_rows.h"
+
 static const struct who *as_ann = &ann, *as_bob = &bob, *as_boss = &boss;
 
 /* ---- addresses ---- */
@@ -474,6 +476,54 @@ static void writing_a_servers_id_into_a_port_plugs_nothing(void **state)
     assert_int_equal(count(c, "SELECT count(*) FROM port WHERE server_id='victim'"), 1);
 }
 
+static int view_host(struct cx *cx, void *view)
+{
+    return network_host_view(cx, "host-1", view);
+}
+
+static void a_host_sees_what_it_needs_and_no_more(void **state)
+{
+    struct cloud *c = *state;
+    const char *public = id_of(c, "SELECT id FROM network WHERE name='public'");
+    const char *net = new_network(c, as_ann), *other = new_network(c, as_ann), *alone = new_network(c, as_ann);
+    const char *subnet = new_subnet(c, as_ann, net, "10.0.0.0/24"), *second = new_subnet(c, as_ann, other, "10.0.1.0/24");
+    struct nic_request request = { .network_id = net };
+    struct boot b = { "s1", NIC_LIST, { &request, 1 } };
+    struct host_view v;
+    char s1[] = "s1";
+
+    new_subnet(c, as_ann, alone, "10.0.2.0/24");
+    struct leg leg = { new_router(c, as_ann, public), subnet, NULL };
+    assert_int_equal(call(c, as_ann, add_leg, &leg), 0);
+    leg.subnet = second;
+    assert_int_equal(call(c, as_ann, add_leg, &leg), 0);
+    assert_int_equal(call(c, as_ann, boot, &b), 0);
+    const char *port = keep(((struct nic *)b.nics.items)->port_id);
+    struct floating f = { .floating_network_id = public, .port_id = port };
+    assert_int_equal(call(c, as_ann, add_floating, &f), 0);
+    new_port(c, as_ann, other); /* in the default group, on no host */
+    assert_int_equal(call(c, NULL, view_host, &v), 0);
+    assert_int_equal(v.ports.n + v.networks.n + v.groups.n + v.floatings.n, 0);
+    assert_int_equal(call(c, NULL, bind_server, s1), 0);
+    assert_int_equal(call(c, NULL, view_host, &v), 0);
+    assert_int_equal(v.ports.n, 1);
+    assert_int_equal(v.ips.n, 1);
+    assert_int_equal(v.networks.n, 2);
+    assert_int_equal(v.subnets.n, 2);
+    assert_int_equal(v.groups.n, 1);
+    assert_int_equal(v.rules.n, 4);
+    assert_int_equal(v.members.n, 2);
+    assert_int_equal(v.routers.n, 1);
+    assert_int_equal(v.legs.n, 2);
+    assert_int_equal(v.floatings.n, 1);
+    for (size_t i = 0; i < v.subnets.n; i++) {
+        const struct hv_subnet *s = (const struct hv_subnet *)v.subnets.items + i;
+        assert_true(s->gateway_here);
+        assert_int_equal(s->dhcp_ip != NULL, str_eq(s->id, subnet));
+    }
+    assert_non_null(((struct hv_router *)v.routers.items)->external_ip);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,6 +543,7 @@ int main(void)
         WITH_CLOUD(ranges_do_not_overlap),
         WITH_CLOUD(a_server_gets_the_network_that_is_meant),
         WITH_CLOUD(a_port_outlives_its_server_only_if_it_was_there_before),
+        WITH_CLOUD(a_host_sees_what_it_needs_and_no_more),
         WITH_CLOUD(writing_a_servers_id_into_a_port_plugs_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
