@@ -1,0 +1,412 @@
+#include "image/image.h"
+
+#include <string.h>
+
+#include "auth/who.h"
+#include "base/env.h"
+#include "json/read.h"
+#include "json/writer.h"
+#include "store/filter.h"
+
+/* clang-format off */
+static const struct field columns[] = {
+    STR(struct image, id), STR(struct image, owner), STR(struct image, name), STR(struct image, status),
+    STR(struct image, visibility), STR(struct image, disk_format), STR(struct image, container_format),
+    I64(struct image, size), I64(struct image, virtual_size), STR(struct image, checksum),
+    STR(struct image, os_hash_algo), STR(struct image, os_hash_value), I64(struct image, min_disk),
+    I64(struct image, min_ram), BOOL(struct image, protected), BOOL(struct image, os_hidden),
+    JSON(struct image, properties), JSON(struct image, tags), TIME(struct image, created_at),
+    TIME(struct image, updated_at), { 0 },
+};
+const struct table image_table = { "image", columns, .n_key = 1, .size = sizeof(struct image) };
+
+struct gone {
+    const char *id;
+    int64_t gone_at;
+    bool swept;
+};
+static const struct field gone_columns[] = {
+    STR(struct gone, id), TIME(struct gone, gone_at), BOOL(struct gone, swept), { 0 },
+};
+static const struct table gone_table = { "image_gone", gone_columns, .n_key = 1, .size = sizeof(struct gone) };
+/* clang-format on */
+
+static int not_found(struct cx *cx, const char *id)
+{
+    return fail(cx, KIND_NOT_FOUND, "No image found with ID %.64s", id);
+}
+
+static const char *project_of(const struct cx *cx)
+{
+    return cx->who && cx->who->project_id ? cx->who->project_id : "";
+}
+
+static bool is_admin(const struct cx *cx)
+{
+    return cx->who && cx->who->is_admin;
+}
+
+/* ---- seeing ---- */
+
+static int is_member(struct cx *cx, const char *image_id)
+{
+    int64_t n = 0;
+    TRY(store_int(cx, &n, "SELECT COUNT(*) FROM image_member WHERE image_id=$1 AND member_id=$2",
+                  ARGS(image_id, project_of(cx))));
+    return n > 0;
+}
+
+static int is_visible(struct cx *cx, const struct image *image)
+{
+    if (is_admin(cx) || str_eq(image->owner, project_of(cx)) || str_eq(image->visibility, "public") ||
+        str_eq(image->visibility, "community"))
+        return 1;
+    return str_eq(image->visibility, "shared") ? is_member(cx, image->id) : 0;
+}
+
+int image_get_visible(struct cx *cx, const char *id, struct image *ret_image)
+{
+    int r = store_find(cx, &image_table, ret_image, "id=$1", ARGS(id));
+    TRY(r);
+    if (r)
+        r = is_visible(cx, ret_image);
+    TRY(r);
+    return r ? 0 : not_found(cx, id);
+}
+
+int image_get_own(struct cx *cx, const char *id, struct image *ret_image)
+{
+    TRY(image_get_visible(cx, id, ret_image));
+    if (!is_admin(cx) && !str_eq(ret_image->owner, project_of(cx)))
+        return fail(cx, KIND_FORBIDDEN, "You are not permitted to modify image %.64s: it belongs to another project.", id);
+    return 0;
+}
+
+/* ---- listing ---- */
+
+/* The condition on whose images; $1 is the caller's project, $2 the status a membership must have. */
+static const char *scope_of(struct cx *cx, const struct image_query *q)
+{
+    const char *member = "id IN (SELECT image_id FROM image_member WHERE member_id=$1 AND status=$2)";
+    const char *rest = "($1=$1 AND $2=$2)";
+    bool all = str_eq(q->visibility, "all");
+
+    if (all && is_admin(cx))
+        return rest;
+    if (str_eq(q->visibility, "public") || str_eq(q->visibility, "community"))
+        return cx_printf(cx, "visibility='%s' AND %s", str_eq(q->visibility, "public") ? "public" : "community", rest);
+    if (str_eq(q->visibility, "private"))
+        return cx_printf(cx, "visibility='private' AND %s AND %s", is_admin(cx) ? "1=1" : "owner=$1", rest);
+    if (str_eq(q->visibility, "shared"))
+        return is_admin(cx) ? cx_printf(cx, "visibility='shared' AND %s", rest)
+                            : cx_printf(cx, "visibility='shared' AND (owner=$1 OR %s)", member);
+    if (is_admin(cx))
+        return cx_printf(cx, "(visibility<>'community' OR owner=$1) AND %s", rest);
+    return cx_printf(cx, "owner=$1 OR visibility='public'%s OR (visibility='shared' AND %s)",
+                     all ? " OR visibility='community'" : "", member);
+}
+
+static bool has_properties(struct cx *cx, const struct image *image, struct strmap wanted)
+{
+    struct strmap have = wanted.n ? json_to_map(cx, image->properties) : (struct strmap){ 0 };
+
+    for (size_t i = 0; i < wanted.n; i++) {
+        bool found = false;
+        for (size_t k = 0; k < have.n && !found; k++)
+            found = str_eq(have.items[k].key, wanted.items[i].key) && str_eq(have.items[k].value, wanted.items[i].value);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static bool has_string(struct strs list, const char *s)
+{
+    for (size_t i = 0; i < list.n; i++)
+        if (str_eq(list.items[i], s))
+            return true;
+    return false;
+}
+
+static bool has_tags(struct cx *cx, const struct image *image, struct strs wanted)
+{
+    struct strs have = wanted.n ? json_to_strs(cx, image->tags) : (struct strs){ 0 };
+    for (size_t i = 0; i < wanted.n; i++)
+        if (!has_string(have, wanted.items[i]))
+            return false;
+    return true;
+}
+
+static bool selects(struct cx *cx, const struct image_query *q, const struct image *image)
+{
+    return (q->size_min < 0 || image->size >= q->size_min) && (q->size_max < 0 || image->size <= q->size_max) &&
+           has_properties(cx, image, q->properties) && has_tags(cx, image, q->tags);
+}
+
+/* Properties, tags and sizes are looked at row by row, so the limit is applied here when they are asked for. */
+int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images)
+{
+    bool by_row = query->properties.n || query->tags.n || query->size_min >= 0 || query->size_max >= 0;
+    struct filter filter = query->filter;
+    struct list rows;
+    size_t n = 0;
+
+    if (by_row)
+        filter.limit = 0;
+    TRY(store_list_filtered(cx, &image_table, &rows, &filter, scope_of(cx, query),
+                            ARGS(project_of(cx), query->member_status ? query->member_status : "accepted")));
+    struct image *images = rows.items;
+    for (size_t i = 0; i < rows.n && (!query->filter.limit || n < (size_t)query->filter.limit); i++)
+        if (!by_row || selects(cx, query, &images[i]))
+            images[n++] = images[i];
+    *ret_images = (struct list){ images, n };
+    return 0;
+}
+
+/* ---- changing ---- */
+
+static int check_rules(struct cx *cx, const struct image *image)
+{
+    if (str_eq(image->visibility, "public") && !is_admin(cx))
+        return fail(cx, KIND_FORBIDDEN, "You are not permitted to make an image public: only an admin may.");
+    if (!is_admin(cx) && !str_eq(image->owner, project_of(cx)))
+        return fail(cx, KIND_FORBIDDEN, "You are not permitted to create images owned by '%.64s'.", image->owner);
+    if (json_to_map(cx, image->properties).n > IMAGE_PROPERTIES_MAX)
+        return fail(cx, KIND_QUOTA, "The limit of %d properties of an image has been exceeded.", IMAGE_PROPERTIES_MAX);
+    if (json_to_strs(cx, image->tags).n > IMAGE_TAGS_MAX)
+        return fail(cx, KIND_QUOTA, "The limit of %d tags of an image has been exceeded.", IMAGE_TAGS_MAX);
+    return 0;
+}
+
+int image_create(struct cx *cx, struct image *image)
+{
+    int64_t used = 0;
+
+    image->id = image->id ? image->id : uuid_new(cx->arena);
+    image->owner = str_empty(image->owner) ? project_of(cx) : image->owner;
+    image->status = "queued";
+    image->visibility = image->visibility ? image->visibility : "shared";
+    image->size = image->virtual_size = -1;
+    image->created_at = image->updated_at = cx->now_us;
+    TRY(check_rules(cx, image));
+    TRY(store_int(cx, &used, "SELECT COUNT(*) FROM image_gone WHERE id=$1", ARGS(image->id)));
+    if (used)
+        return fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id);
+    int r = store_insert(cx, &image_table, image);
+    return r < 0 && cx->kind == KIND_CONFLICT ? fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id) : r;
+}
+
+int image_change(struct cx *cx, const struct image *old, struct image *image)
+{
+    bool formats = !str_eq(old->disk_format, image->disk_format) || !str_eq(old->container_format, image->container_format);
+
+    if (formats && !str_eq(old->status, "queued"))
+        return fail(cx, KIND_FORBIDDEN, "The formats of an image cannot be changed once its bytes are there.");
+    TRY(check_rules(cx, image));
+    image->updated_at = cx->now_us;
+    return store_update(cx, &image_table, image);
+}
+
+static int remove_row(struct cx *cx, const struct image *image)
+{
+    const struct gone gone = { image->id, cx->now_us, false };
+
+    TRY(store_insert(cx, &gone_table, &gone));
+    TRY(store_delete(cx, &image_table, "id=$1", ARGS(image->id)));
+    return 0;
+}
+
+int image_delete(struct cx *cx, const char *id)
+{
+    struct image image;
+
+    TRY(image_get_own(cx, id, &image));
+    if (image.protected)
+        return fail(cx, KIND_FORBIDDEN, "Image %s is protected and cannot be deleted. Unset 'protected' first.", id);
+    return remove_row(cx, &image);
+}
+
+int image_set_active(struct cx *cx, const char *id, bool active)
+{
+    struct image image;
+
+    TRY(image_get_visible(cx, id, &image));
+    if (!str_eq(image.status, "active") && !str_eq(image.status, "deactivated"))
+        return fail(cx, KIND_FORBIDDEN, "Not allowed to %s image in status '%s'", active ? "reactivate" : "deactivate",
+                    image.status);
+    image.status = active ? "active" : "deactivated";
+    image.updated_at = cx->now_us;
+    return store_update(cx, &image_table, &image);
+}
+
+static int set_tags(struct cx *cx, struct image *image, struct strs tags)
+{
+    struct image old = *image;
+    image->tags = json_of_strs(cx->arena, tags);
+    return image_change(cx, &old, image);
+}
+
+int image_add_tag(struct cx *cx, const char *id, const char *tag)
+{
+    struct image image;
+
+    TRY(image_get_own(cx, id, &image));
+    if (str_empty(tag) || strlen(tag) > 255)
+        return fail(cx, KIND_INVALID, "A tag has 1 to 255 characters.");
+    struct strs tags = json_to_strs(cx, image.tags), more = { 0 };
+    if (has_string(tags, tag))
+        return 0;
+    for (size_t i = 0; i < tags.n; i++)
+        *arena_push(cx->arena, &more.items, &more.n) = tags.items[i];
+    *arena_push(cx->arena, &more.items, &more.n) = tag;
+    return set_tags(cx, &image, more);
+}
+
+int image_remove_tag(struct cx *cx, const char *id, const char *tag)
+{
+    struct image image;
+    size_t n = 0;
+
+    TRY(image_get_own(cx, id, &image));
+    struct strs tags = json_to_strs(cx, image.tags);
+    if (!has_string(tags, tag))
+        return fail(cx, KIND_NOT_FOUND, "Image %s has no tag '%.64s'.", id, tag);
+    for (size_t i = 0; i < tags.n; i++)
+        if (!str_eq(tags.items[i], tag))
+            tags.items[n++] = tags.items[i];
+    tags.n = n;
+    return set_tags(cx, &image, tags);
+}
+
+/* ---- bytes ---- */
+
+int image_begin_upload(struct cx *cx, const char *id, struct image *ret_image)
+{
+    TRY(image_get_own(cx, id, ret_image));
+    if (!str_eq(ret_image->status, "queued"))
+        return fail(cx, KIND_CONFLICT, "Image status transition from %s to saving is not allowed", ret_image->status);
+    if (!ret_image->disk_format || !ret_image->container_format)
+        return fail(cx, KIND_INVALID, "Properties disk_format, container_format must be set prior to saving data.");
+    ret_image->status = "saving";
+    ret_image->updated_at = cx->now_us;
+    return store_update(cx, &image_table, ret_image);
+}
+
+int image_finish_upload(struct cx *cx, const char *id, const struct image_received *received)
+{
+    struct image image;
+    int r = store_find(cx, &image_table, &image, "id=$1", ARGS(id));
+
+    TRY(r);
+    if (!r)
+        return fail(cx, KIND_NOT_FOUND, "Image %.64s was deleted while its bytes were coming.", id);
+    image.status = "active";
+    image.size = received->size;
+    image.virtual_size = received->virtual_size;
+    image.checksum = received->md5;
+    image.os_hash_algo = "sha512";
+    image.os_hash_value = received->sha512;
+    image.updated_at = cx->now_us;
+    return store_update(cx, &image_table, &image);
+}
+
+int image_abandon_upload(struct cx *cx, const char *id)
+{
+    TRY(store_exec(cx, &image_table, "UPDATE image SET status='queued', updated_at=$2 WHERE id=$1 AND status='saving'",
+                   ARGS(id, cx->now_us)));
+    return 0;
+}
+
+int image_recover(struct cx *cx)
+{
+    TRY(store_exec(cx, &image_table, "UPDATE image SET status='queued' WHERE status='saving'", NO_ARGS));
+    return 0;
+}
+
+int image_for_download(struct cx *cx, const char *id, struct image *ret_image)
+{
+    TRY(image_get_visible(cx, id, ret_image));
+    if (str_eq(ret_image->status, "deactivated") && !is_admin(cx))
+        return fail(cx, KIND_FORBIDDEN, "The requested image has been deactivated. Image data download is forbidden.");
+    return 0;
+}
+
+/* A server whose disk is based on the image is still there as long as it names it. */
+int image_list_sweepable(struct cx *cx, struct strs *ret_ids)
+{
+    struct list rows;
+
+    TRY(store_list(cx, &gone_table, &rows,
+                   "swept=0 AND NOT EXISTS (SELECT 1 FROM server WHERE server.image_id=image_gone.id OR "
+                   "server.kernel_id=image_gone.id OR server.ramdisk_id=image_gone.id) ORDER BY gone_at LIMIT 100",
+                   NO_ARGS));
+    const struct gone *g = rows.items;
+    *ret_ids = (struct strs){ 0 };
+    for (size_t i = 0; i < rows.n; i++)
+        *arena_push(cx->arena, &ret_ids->items, &ret_ids->n) = g[i].id;
+    return 0;
+}
+
+int image_swept(struct cx *cx, const char *id)
+{
+    TRY(store_exec(cx, &gone_table, "UPDATE image_gone SET swept=1 WHERE id=$1", ARGS(id)));
+    return 0;
+}
+
+/* ---- for compute ---- */
+
+int image_for_boot(struct cx *cx, const char *id, struct image *ret_image)
+{
+    int r = image_get_visible(cx, id, ret_image);
+
+    if (r < 0 && cx->kind == KIND_NOT_FOUND)
+        return fail(cx, KIND_INVALID, "Image %.64s could not be found.", id);
+    TRY(r);
+    if (!str_eq(ret_image->status, "active"))
+        return fail(cx, KIND_INVALID, "Image %s is not active.", id);
+    return 0;
+}
+
+static bool is_inherited(const char *key)
+{
+    return !str_starts(key, "owner_specified.", NULL) && !str_starts(key, "os_hash", NULL);
+}
+
+static void put_property(struct cx *cx, struct strmap *map, const char *key, const char *value)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (str_eq(map->items[i].key, key)) {
+            map->items[i].value = value;
+            return;
+        }
+    *arena_push(cx->arena, &map->items, &map->n) = (struct strpair){ key, value };
+}
+
+int image_make_for_snapshot(struct cx *cx, const char *name, const char *project_id, const struct image *base,
+                            struct strmap properties, const char **ret_id)
+{
+    struct strmap all = { 0 }, inherited = json_to_map(cx, base ? base->properties : NULL);
+
+    for (size_t i = 0; i < inherited.n; i++)
+        if (is_inherited(inherited.items[i].key))
+            put_property(cx, &all, inherited.items[i].key, inherited.items[i].value);
+    for (size_t i = 0; i < properties.n; i++)
+        put_property(cx, &all, properties.items[i].key, properties.items[i].value);
+    struct image image = {
+        .id = uuid_new(cx->arena), .owner = project_id, .name = name, .status = "queued", .visibility = "private",
+        .disk_format = "qcow2", .container_format = "bare", .size = -1, .virtual_size = -1,
+        .min_disk = base ? base->min_disk : 0, .min_ram = base ? base->min_ram : 0,
+        .properties = json_of_map(cx->arena, all), .tags = "[]", .created_at = cx->now_us, .updated_at = cx->now_us,
+    };
+    *ret_id = image.id;
+    return store_insert(cx, &image_table, &image);
+}
+
+int image_snapshot_failed(struct cx *cx, const char *id, const char *why)
+{
+    struct image image;
+    int r = store_find(cx, &image_table, &image, "id=$1 AND status IN ('queued','saving')", ARGS(id));
+
+    TRY(r);
+    return r ? remove_row(cx, &image) : 0;
+}
