@@ -100,12 +100,20 @@ static void answer(struct req *rq, int result)
     reply_send(rq);
 }
 
+/* The upload will come to nothing.  Before the reply, so that its client sees the object as it was. */
+static void give_up(struct req *rq)
+{
+    if (rq->opened && !rq->finished && rq->route->abandon)
+        rq->route->abandon(rq);
+    rq->finished = true;
+}
+
 static void write_done(void *arg, int result)
 {
     struct req *rq = arg;
     if (result < 0 && !rq->cx.kind)
         (void)!fail(&rq->cx, KIND_UNAVAILABLE, "The store could not commit. The log of alamod names the cause.");
-    rq->finished = true;
+    rq->finished = result >= 0; /* else on_end() gives up: the writer's thread cannot wait for itself */
     answer(rq, result);
 }
 
@@ -147,7 +155,16 @@ static void prepare(void *arg)
 
 static void prepared(void *arg)
 {
-    run_now(arg);
+    struct req *rq = arg;
+
+    if (!rq->opened || !rq->pending) {
+        run_now(rq);
+        return;
+    }
+    give_up(rq);
+    rq->cx.kind = rq->pending;
+    rq->cx.text = rq->pending_text;
+    answer(rq, -EINVAL);
 }
 
 static void run_body_complete(struct req *rq)
@@ -157,8 +174,10 @@ static void run_body_complete(struct req *rq)
         return;
     }
     rq->job = (struct hash_job){ .run = prepare, .done = prepared, .arg = rq };
-    if (hash_pool_submit(rq->core->config.pool, &rq->job) < 0)
+    if (hash_pool_submit(rq->core->config.pool, &rq->job) < 0) {
+        give_up(rq);
         answer(rq, fail(&rq->cx, KIND_UNAVAILABLE, "Too many logins are waiting. Try again in a moment."));
+    }
 }
 
 /* ---- the HTTP server's calls ---- */
@@ -214,6 +233,7 @@ static int on_body(void *self, struct http_rq *http, const void *data, size_t n)
     struct req *rq = http->user;
     int r = rq->route->chunk(rq, data, n);
     if (r < 0) {
+        give_up(rq);
         reply_failure(rq);
         reply_send(rq);
     }
@@ -224,20 +244,18 @@ static void on_run(void *self, struct http_rq *http)
 {
     struct req *rq = http->user;
 
-    if (rq->route->mode == MODE_UPLOAD) {
-        run_now(rq);
-        return;
-    }
-    req_read_body(rq);
+    if (rq->route->mode != MODE_UPLOAD)
+        req_read_body(rq);
     run_body_complete(rq);
 }
 
 static void on_end(void *self, struct http_rq *http)
 {
     struct req *rq = http->user;
-    if (rq && rq->opened && !rq->finished && rq->route->abandon)
-        rq->route->abandon(rq);
-    if (rq && rq->file >= 0)
+    if (!rq)
+        return;
+    give_up(rq);
+    if (rq->file >= 0)
         reply_reset(rq);
 }
 

@@ -18,8 +18,6 @@ struct core *core_new(const struct core_config *config);
 void core_free(struct core *core);
 /* The functions to give to http_server_start(). */
 struct http_handler core_http_handler(struct core *core);
-/* What the program gave as 'user'. */
-void *req_user(const struct req *rq);
 /* Writes all routes as JSON: method, path, policy, role, microversions, members.  Returns the number of rows that break
  * a rule (no policy name, nobody may, a body without limits). */
 int core_dump(const struct face *const *faces, struct jwriter *w);

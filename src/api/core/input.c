@@ -72,6 +72,14 @@ struct strs req_query_all(const struct req *rq, const char *name)
     return out;
 }
 
+struct strmap req_query_pairs(struct req *rq)
+{
+    struct strmap out = { 0 };
+    for (size_t i = 0; i < rq->n_query; i++)
+        *arena_push(rq->cx.arena, &out.items, &out.n) = (struct strpair){ rq->query[i].name, rq->query[i].value };
+    return out;
+}
+
 bool req_query_bool(const struct req *rq, const char *name)
 {
     const char *s = req_query(rq, name);

@@ -126,11 +126,11 @@ int req_match(struct req *rq)
     struct buf allow = buf_new(rq->cx.arena);
     size_t n_path = strlen(rq->http->path);
 
-    while (n_path > 1 && rq->http->path[n_path - 1] == '/')
-        n_path--; /* clients end collection URLs with a slash or not */
     rq->face = find_face(rq, n_path);
     if (!rq->face)
         return fail(&rq->cx, KIND_NOT_FOUND, "The resource could not be found.");
+    while (!rq->face->slash_counts && n_path > strlen(rq->face->mount) && rq->http->path[n_path - 1] == '/')
+        n_path--; /* clients end collection URLs with a slash or not */
     TRY(req_microversion(rq));
     size_t n = n_path - (size_t)(rq->path - rq->http->path);
     const char *rest = n ? rq->path : "/";

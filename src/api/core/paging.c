@@ -120,7 +120,7 @@ int req_filter(struct req *rq, const struct paging *p, struct filter *ret_filter
         const char *name = rq->query[i].name, *column = column_of(p, p->filters, name);
         if (column)
             add_values(rq, cond_of(rq, &f, column), rq->query[i].value, p->csv_in);
-        else if (p->strict && !is_paging_word(name))
+        else if (p->strict && !p->open && !is_paging_word(name))
             return fail(&rq->cx, KIND_INVALID, "Invalid filter '%.64s'.", name);
     }
     *ret_filter = f;

@@ -155,7 +155,7 @@ static void plain_error(struct jwriter *w, int status, enum kind kind, const cha
 void reply_failure(struct req *rq)
 {
     struct cx *cx = &rq->cx;
-    int forced = rq->status == 405 || rq->status == 406 ? rq->status : 0;
+    int forced = rq->status >= 400 ? rq->status : 0;
     const char *text = cx->text ? cx->text : "No reason was recorded.";
     enum kind kind = cx->kind ? cx->kind : KIND_INTERNAL;
 

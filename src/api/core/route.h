@@ -11,7 +11,8 @@
  * READ rows (GET, HEAD) run in a snapshot on the connection's thread; WRITE rows (all others) in the writer's
  * transaction, where they may run more than once; LOCAL rows without any.  'prepare' runs before, on the hash pool,
  * for work that takes milliseconds of CPU (passwords, keys).  UPLOAD rows stream: open() in a transaction of its own
- * before the first byte, chunk() for each piece, then the handler in a write transaction, abandon() if it never comes. */
+ * before the first byte, chunk() for each piece, prepare(), then the handler in a write transaction; abandon() when any of
+ * these fails or the client goes away, in no transaction. */
 #pragma once
 #include "auth/who.h"
 #include "base/cx.h"
@@ -84,6 +85,7 @@ struct face {
     unsigned mv_min, mv_max, mv_default;      /* 0: no microversions */
     const char *mv_service, *mv_legacy_header;/* "compute", "X-OpenStack-Nova-API-Version" */
     const char *request_id_header;            /* beside X-Openstack-Request-Id, or NULL */
+    bool slash_counts;                        /* "/images/" is not "/images" */
     int statuses[KIND_N];                     /* where they differ from the usual ones; 0: the usual */
     /* Writes the error's body. */
     void (*error)(struct jwriter *w, int status, enum kind kind, const char *type, const char *text);
@@ -109,6 +111,8 @@ int req_overlay(struct req *rq, void *obj) MUST_CHECK;
 const char *req_query(const struct req *rq, const char *name);
 struct strs req_query_all(const struct req *rq, const char *name);
 bool req_query_bool(const struct req *rq, const char *name);
+/* All query parameters, in order. */
+struct strmap req_query_pairs(struct req *rq);
 const char *req_header(const struct req *rq, const char *name);
 unsigned req_mv(const struct req *rq);
 const struct http_rq *req_http(const struct req *rq);
@@ -116,6 +120,8 @@ struct cx *req_cx(struct req *rq);
 struct store *req_store(const struct req *rq);
 /* What the program gave as authenticate_arg: the face that makes tokens needs what reads them. */
 void *req_authenticate_arg(const struct req *rq);
+/* What the program gave as 'user': a struct face_contexts (api/core/contexts.h). */
+void *req_user(const struct req *rq);
 /* The public URL without a trailing slash, from the configuration, never from Host; "https://192.0.2.2:8443". */
 const char *req_base_url(const struct req *rq);
 /* The request's own URL without its query. */
@@ -133,6 +139,7 @@ struct paging {
     const char *id_column;            /* NULL: "id" */
     int64_t max, fallback;            /* limit at most; limit when none is given (0: no limit) */
     bool strict;                      /* unknown filters and sort keys are an error */
+    bool open;                        /* with strict: sort keys only; the face looks at the other parameters itself */
     bool neutron;                     /* several sort_key and sort_dir, page_reverse */
     bool csv_in;                      /* "in:a,b" */
 };
@@ -151,6 +158,7 @@ int reply_empty(struct req *rq);
 struct jwriter *reply_writer(struct req *rq);
 int reply_written(struct req *rq);
 void reply_header(struct req *rq, const char *name, const char *value); /* both live as long as the call */
+/* The status instead of the route's; one of 400 and more is for the failure that follows (415, 416). */
 void reply_status(struct req *rq, int status);
 /* A file as the body: takes 'fd' over.  'type' is the Content-Type. */
 int reply_file(struct req *rq, int fd, int64_t offset, int64_t size, const char *type);
