@@ -41,3 +41,4 @@ CREATE TABLE image_gone (
     gone_at BIGINT NOT NULL,
     swept BIGINT NOT NULL
 );
+CREATE INDEX image_gone_by_swept ON image_gone (swept, gone_at);

@@ -14,6 +14,8 @@
 
 /* 1 TiB: more than any image, less than what fills a disk by a typing mistake in a chunked upload. */
 #define IMAGE_FILE_MAX_BYTES ((int64_t)1 << 40)
+/* The kernel begins to write this much before more comes, so that the fsync at the end has little left to do. */
+#define WRITE_BEHIND_BYTES (INT64_C(8) << 20)
 
 struct images {
     int dir_fd;
@@ -24,7 +26,7 @@ struct image_upload {
     struct images *images;
     char id[UUID_SIZE], format[16];
     int fd;
-    int64_t size;
+    int64_t size, written_behind;
     EVP_MD_CTX *md5, *sha512;
     bool finished;
     char md5_hex[33], sha512_hex[129];
@@ -38,7 +40,7 @@ static void part_name(const char *id, char ret[UUID_SIZE + 8])
 
 static void remove_leftovers(int dir_fd)
 {
-    DIR *dir = fdopendir(dup(dir_fd));
+    DIR *dir = fdopendir(fcntl(dir_fd, F_DUPFD_CLOEXEC, 0));
     if (!dir)
         return;
     for (struct dirent *e; (e = readdir(dir));) {
@@ -104,6 +106,14 @@ int image_upload_begin(struct cx *cx, struct images *images, const char *id, con
     return 0;
 }
 
+static void write_behind(struct image_upload *u)
+{
+    if (u->size - u->written_behind < WRITE_BEHIND_BYTES)
+        return;
+    sync_file_range(u->fd, u->written_behind, u->size - u->written_behind, SYNC_FILE_RANGE_WRITE);
+    u->written_behind = u->size;
+}
+
 int image_upload_write(struct cx *cx, struct image_upload *u, const void *data, size_t n)
 {
     const char *p = data;
@@ -122,6 +132,7 @@ int image_upload_write(struct cx *cx, struct image_upload *u, const void *data, 
         p += w;
         n -= (size_t)w;
     }
+    write_behind(u);
     return 0;
 }
 
@@ -169,15 +180,20 @@ static int keep(struct cx *cx, struct image_upload *u)
 
 int image_upload_finish(struct cx *cx, struct image_upload *u, struct image_received *ret_received)
 {
-    if (!u->finished) {
-        TRY(inspect(cx, u));
-        TRY(keep(cx, u));
-        hex_of(u->md5, u->md5_hex);
-        hex_of(u->sha512, u->sha512_hex);
-        u->finished = true;
-    }
+    TRY(inspect(cx, u));
+    TRY(keep(cx, u));
+    u->finished = true;
+    hex_of(u->md5, u->md5_hex);
+    hex_of(u->sha512, u->sha512_hex);
     *ret_received = (struct image_received){ u->size, u->virtual_size, u->md5_hex, u->sha512_hex };
     return 0;
+}
+
+void image_upload_abandon(struct image_upload *u)
+{
+    if (u)
+        unlinkat(u->images->dir_fd, u->id, 0);
+    image_upload_free(u);
 }
 
 void image_upload_free(struct image_upload *u)

@@ -1,7 +1,7 @@
 /* files.h - the bytes of images: one directory, one file an image, named by its id and nothing else.
  *
- * An upload goes to ID.part, its hashes computed on the way in constant memory; when it is complete it is synced, its
- * header inspected in an unprivileged process (image/inspector.h), and only then renamed to ID.  A crash leaves at most
+ * An upload goes to ID.part, its hashes computed on the way in constant memory; when it is complete its header is
+ * inspected in an unprivileged process (image/inspector.h), it is synced, and only then renamed to ID.  A crash leaves at most
  * a .part, which the next start removes. */
 #pragma once
 #include "image/image.h"
@@ -19,12 +19,14 @@ int image_upload_begin(struct cx *cx, struct images *images, const char *id, con
                        struct image_upload **ret_upload) MUST_CHECK;
 /* Takes a piece.  Errors: TOO_LARGE (the limit of one image), UNAVAILABLE (the disk is full). */
 int image_upload_write(struct cx *cx, struct image_upload *upload, const void *data, size_t n) MUST_CHECK;
-/* The bytes are complete: syncs, inspects, renames.  '*ret_received' is for image_finish_upload().  It may be called
- * again (a transaction that runs twice) and then says the same.  Errors: INVALID (what image_check() refuses),
+/* The bytes are complete: inspects, syncs, renames; not in a transaction, as it takes its time.  '*ret_received' is for
+ * image_finish_upload() and lives as long as the upload.  Errors: INVALID, TOO_LARGE (what image_check() refuses),
  * UNAVAILABLE. */
 int image_upload_finish(struct cx *cx, struct image_upload *upload, struct image_received *ret_received) MUST_CHECK;
 /* Forgets the upload; unless it was finished, its bytes go.  NULL is fine. */
 void image_upload_free(struct image_upload *upload);
+/* The same, and its bytes go in any case: the row did not become active. */
+void image_upload_abandon(struct image_upload *upload);
 
 /* Opens the bytes of an image for reading and returns the descriptor; '*ret_size' is their number.
  * Errors: INTERNAL (they are gone). */

@@ -8,6 +8,8 @@
 #include "json/writer.h"
 #include "store/filter.h"
 
+#define UPLOAD_LONGEST_US (INT64_C(7) * 24 * 3600 * 1000000)
+
 /* clang-format off */
 static const struct field columns[] = {
     STR(struct image, id), STR(struct image, owner), STR(struct image, name), STR(struct image, status),
@@ -84,10 +86,10 @@ int image_get_own(struct cx *cx, const char *id, struct image *ret_image)
 
 /* ---- listing ---- */
 
-/* The condition on whose images; $1 is the caller's project, $2 the status a membership must have. */
+/* The condition on whose images; $1 is the caller's project, $2 the status a membership must have, or "all". */
 static const char *scope_of(struct cx *cx, const struct image_query *q)
 {
-    const char *member = "id IN (SELECT image_id FROM image_member WHERE member_id=$1 AND status=$2)";
+    const char *member = "id IN (SELECT image_id FROM image_member WHERE member_id=$1 AND (status=$2 OR $2='all'))";
     const char *rest = "($1=$1 AND $2=$2)";
     bool all = str_eq(q->visibility, "all");
 
@@ -139,18 +141,26 @@ static bool has_tags(struct cx *cx, const struct image *image, struct strs wante
 
 static bool selects(struct cx *cx, const struct image_query *q, const struct image *image)
 {
-    return (q->size_min < 0 || image->size >= q->size_min) && (q->size_max < 0 || image->size <= q->size_max) &&
-           has_properties(cx, image, q->properties) && has_tags(cx, image, q->tags);
+    return has_properties(cx, image, q->properties) && has_tags(cx, image, q->tags);
 }
 
-/* Properties, tags and sizes are looked at row by row, so the limit is applied here when they are asked for. */
+/* A marker that the caller may not see is none: it would tell that the image is there, and since when. */
+static int check_marker(struct cx *cx, const char *marker)
+{
+    struct image image;
+    int r = marker ? image_get_visible(cx, marker, &image) : 0;
+    return r < 0 && cx->kind == KIND_NOT_FOUND ? fail(cx, KIND_INVALID, "marker [%.64s] not found", marker) : r;
+}
+
+/* Properties and tags are looked at row by row, so the limit is applied here when they are asked for. */
 int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images)
 {
-    bool by_row = query->properties.n || query->tags.n || query->size_min >= 0 || query->size_max >= 0;
+    bool by_row = query->properties.n || query->tags.n;
     struct filter filter = query->filter;
     struct list rows;
     size_t n = 0;
 
+    TRY(check_marker(cx, filter.marker));
     if (by_row)
         filter.limit = 0;
     TRY(store_list_filtered(cx, &image_table, &rows, &filter, scope_of(cx, query),
@@ -165,10 +175,13 @@ int image_list(struct cx *cx, const struct image_query *query, struct list *ret_
 
 /* ---- changing ---- */
 
-static int check_rules(struct cx *cx, const struct image *image)
+/* 'old' is what the image was, or NULL. */
+static int check_rules(struct cx *cx, const struct image *old, const struct image *image)
 {
-    if (str_eq(image->visibility, "public") && !is_admin(cx))
+    if (str_eq(image->visibility, "public") && !is_admin(cx) && !(old && str_eq(old->visibility, "public")))
         return fail(cx, KIND_FORBIDDEN, "You are not permitted to make an image public: only an admin may.");
+    if (str_empty(image->owner))
+        return fail(cx, KIND_INVALID, "An image belongs to a project: use a token of one, or name an owner.");
     if (!is_admin(cx) && !str_eq(image->owner, project_of(cx)))
         return fail(cx, KIND_FORBIDDEN, "You are not permitted to create images owned by '%.64s'.", image->owner);
     if (json_to_map(cx, image->properties).n > IMAGE_PROPERTIES_MAX)
@@ -187,8 +200,10 @@ int image_create(struct cx *cx, struct image *image)
     image->status = "queued";
     image->visibility = image->visibility ? image->visibility : "shared";
     image->size = image->virtual_size = -1;
+    image->properties = image->properties ? image->properties : "{}";
+    image->tags = image->tags ? image->tags : "[]";
     image->created_at = image->updated_at = cx->now_us;
-    TRY(check_rules(cx, image));
+    TRY(check_rules(cx, NULL, image));
     TRY(store_int(cx, &used, "SELECT COUNT(*) FROM image_gone WHERE id=$1", ARGS(image->id)));
     if (used)
         return fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id);
@@ -202,7 +217,7 @@ int image_change(struct cx *cx, const struct image *old, struct image *image)
 
     if (formats && !str_eq(old->status, "queued"))
         return fail(cx, KIND_FORBIDDEN, "The formats of an image cannot be changed once its bytes are there.");
-    TRY(check_rules(cx, image));
+    TRY(check_rules(cx, old, image));
     image->updated_at = cx->now_us;
     return store_update(cx, &image_table, image);
 }
@@ -230,7 +245,7 @@ int image_set_active(struct cx *cx, const char *id, bool active)
 {
     struct image image;
 
-    TRY(image_get_visible(cx, id, &image));
+    TRY(image_get_own(cx, id, &image));
     if (!str_eq(image.status, "active") && !str_eq(image.status, "deactivated"))
         return fail(cx, KIND_FORBIDDEN, "Not allowed to %s image in status '%s'", active ? "reactivate" : "deactivate",
                     image.status);
@@ -300,6 +315,8 @@ int image_finish_upload(struct cx *cx, const char *id, const struct image_receiv
     TRY(r);
     if (!r)
         return fail(cx, KIND_NOT_FOUND, "Image %.64s was deleted while its bytes were coming.", id);
+    if (!str_eq(image.status, "saving"))
+        return fail(cx, KIND_CONFLICT, "Image status transition from %s to active is not allowed", image.status);
     image.status = "active";
     image.size = received->size;
     image.virtual_size = received->virtual_size;
@@ -320,6 +337,9 @@ int image_abandon_upload(struct cx *cx, const char *id)
 int image_recover(struct cx *cx)
 {
     TRY(store_exec(cx, &image_table, "UPDATE image SET status='queued' WHERE status='saving'", NO_ARGS));
+    /* an image that was deleted in the middle of its upload may have been swept before its file got its name */
+    TRY(store_exec(cx, &gone_table, "UPDATE image_gone SET swept=0 WHERE swept=1 AND gone_at>$1",
+                   ARGS(cx->now_us - UPLOAD_LONGEST_US)));
     return 0;
 }
 
@@ -331,14 +351,15 @@ int image_for_download(struct cx *cx, const char *id, struct image *ret_image)
     return 0;
 }
 
-/* A server whose disk is based on the image is still there as long as it names it. */
+/* A server that names the image may have a disk that is based on it. */
 int image_list_sweepable(struct cx *cx, struct strs *ret_ids)
 {
     struct list rows;
 
     TRY(store_list(cx, &gone_table, &rows,
-                   "swept=0 AND NOT EXISTS (SELECT 1 FROM server WHERE server.image_id=image_gone.id OR "
-                   "server.kernel_id=image_gone.id OR server.ramdisk_id=image_gone.id) ORDER BY gone_at LIMIT 100",
+                   "swept=0 AND id NOT IN (SELECT image_id FROM server WHERE image_id IS NOT NULL "
+                   "UNION SELECT kernel_id FROM server WHERE kernel_id IS NOT NULL "
+                   "UNION SELECT ramdisk_id FROM server WHERE ramdisk_id IS NOT NULL) ORDER BY gone_at LIMIT 100",
                    NO_ARGS));
     const struct gone *g = rows.items;
     *ret_ids = (struct strs){ 0 };

@@ -38,13 +38,12 @@ int image_get_visible(struct cx *cx, const char *id, struct image *ret_image) MU
 /* The same, for a caller who wants to change it.  Errors: NOT_FOUND, FORBIDDEN (seen, but another's). */
 int image_get_own(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
 /* Images that the caller may see.  'visibility' and 'member_status' narrow it (NULL: as Image v2 has it: own, public,
- * and shared ones that were accepted; community only by name); 'properties' must all be there; 'tags' too. */
+ * and shared ones that were accepted; community only when asked for, or with "all"); 'properties' must all be there; 'tags' too. */
 struct image_query {
     struct filter filter;
     const char *visibility, *member_status;
     struct strmap properties;
     struct strs tags;
-    int64_t size_min, size_max; /* -1: no bound */
 };
 int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images) MUST_CHECK;
 /* Stores a change of the caller's own image 'old' to 'image'.  Errors: FORBIDDEN (public or owner by a tenant; a format
@@ -52,7 +51,7 @@ int image_list(struct cx *cx, const struct image_query *query, struct list *ret_
 int image_change(struct cx *cx, const struct image *old, struct image *image) MUST_CHECK;
 /* Errors: NOT_FOUND, FORBIDDEN (protected, another's). */
 int image_delete(struct cx *cx, const char *id) MUST_CHECK;
-/* Errors: NOT_FOUND, FORBIDDEN (neither active nor deactivated). */
+/* Errors: NOT_FOUND, FORBIDDEN (another's; neither active nor deactivated). */
 int image_set_active(struct cx *cx, const char *id, bool active) MUST_CHECK;
 int image_add_tag(struct cx *cx, const char *id, const char *tag) MUST_CHECK;
 int image_remove_tag(struct cx *cx, const char *id, const char *tag) MUST_CHECK; /* NOT_FOUND too when it has no such tag */
@@ -66,7 +65,7 @@ struct image_received {
     int64_t size, virtual_size;
     const char *md5, *sha512;
 };
-/* The bytes are there: saving becomes active.  Errors: NOT_FOUND (deleted meanwhile). */
+/* The bytes are there: saving becomes active.  Errors: NOT_FOUND (deleted meanwhile), CONFLICT (not saving). */
 int image_finish_upload(struct cx *cx, const char *id, const struct image_received *received) MUST_CHECK;
 /* They did not come: saving becomes queued again. */
 int image_abandon_upload(struct cx *cx, const char *id) MUST_CHECK;
