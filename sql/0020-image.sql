@@ -35,10 +35,15 @@ CREATE TABLE image_member (
 );
 CREATE INDEX image_member_by_member ON image_member (member_id);
 
--- Ids that were used: an image's id never comes back, and its file is swept when no server's disk is based on it.
+-- Ids that were used: an image's id never comes back, and its file is swept when no server's disk is based
+-- on it; until then such a server is still described by what is kept here.
 CREATE TABLE image_gone (
     id TEXT NOT NULL PRIMARY KEY,
     gone_at BIGINT NOT NULL,
-    swept BIGINT NOT NULL
+    swept BIGINT NOT NULL,
+    disk_format TEXT,
+    size BIGINT NOT NULL,
+    os_hash_value TEXT,
+    properties TEXT NOT NULL
 );
 CREATE INDEX image_gone_by_swept ON image_gone (swept, gone_at);

@@ -26,9 +26,14 @@ struct gone {
     const char *id;
     int64_t gone_at;
     bool swept;
+    const char *disk_format;
+    int64_t size;
+    const char *os_hash_value, *properties;
 };
 static const struct field gone_columns[] = {
-    STR(struct gone, id), TIME(struct gone, gone_at), BOOL(struct gone, swept), { 0 },
+    STR(struct gone, id), TIME(struct gone, gone_at), BOOL(struct gone, swept),
+    STR(struct gone, disk_format), I64(struct gone, size), STR(struct gone, os_hash_value), JSON(struct gone, properties),
+    { 0 },
 };
 static const struct table gone_table = { "image_gone", gone_columns, .n_key = 1, .size = sizeof(struct gone) };
 /* clang-format on */
@@ -224,7 +229,8 @@ int image_change(struct cx *cx, const struct image *old, struct image *image)
 
 static int remove_row(struct cx *cx, const struct image *image)
 {
-    const struct gone gone = { image->id, cx->now_us, false };
+    const struct gone gone = { image->id, cx->now_us, false, image->disk_format, image->size, image->os_hash_value,
+                               image->properties };
 
     TRY(store_insert(cx, &gone_table, &gone));
     TRY(store_delete(cx, &image_table, "id=$1", ARGS(image->id)));
@@ -371,6 +377,22 @@ int image_list_sweepable(struct cx *cx, struct strs *ret_ids)
 int image_swept(struct cx *cx, const char *id)
 {
     TRY(store_exec(cx, &gone_table, "UPDATE image_gone SET swept=1 WHERE id=$1", ARGS(id)));
+    return 0;
+}
+
+int image_find_any(struct cx *cx, const char *id, struct image *ret_image)
+{
+    struct gone gone;
+    int r = store_find(cx, &image_table, ret_image, "id=$1", ARGS(id));
+
+    if (r)
+        return r < 0 ? r : 0;
+    r = store_find(cx, &gone_table, &gone, "id=$1", ARGS(id));
+    TRY(r);
+    if (!r)
+        return not_found(cx, id);
+    *ret_image = (struct image){ .id = gone.id, .status = "deleted", .disk_format = gone.disk_format, .size = gone.size,
+                                 .os_hash_value = gone.os_hash_value, .properties = gone.properties, .tags = "[]" };
     return 0;
 }
 

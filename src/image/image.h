@@ -77,6 +77,10 @@ int image_for_download(struct cx *cx, const char *id, struct image *ret_image) M
 int image_list_sweepable(struct cx *cx, struct strs *ret_ids) MUST_CHECK;
 int image_swept(struct cx *cx, const char *id) MUST_CHECK;
 
+/* The image that the machinery still needs, unscoped; of a deleted one: format, size, hash and properties.
+ * Errors: NOT_FOUND. */
+int image_find_any(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
+
 /* ---- for compute ---- */
 
 /* An image that a server can be made of.  Errors: INVALID (not there, not active; the texts are Compute's). */

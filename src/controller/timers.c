@@ -1,0 +1,81 @@
+#include "controller/timers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "auth/who.h"
+#include "base/log.h"
+#include "compute/report.h"
+
+LOG_MODULE("timers");
+
+enum { PERIOD_S = 1 };
+
+struct timers {
+    struct store *store;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;
+};
+
+static int expire(struct cx *cx, void *arg)
+{
+    cx->who = who_system();
+    return compute_expire(cx);
+}
+
+/* A pass that finds nothing writes nothing, and then the store commits nothing. */
+static void pass(struct timers *t)
+{
+    CLEAN_CX cx;
+
+    cx_begin(&cx);
+    if (store_write_wait(t->store, &cx, expire, NULL) < 0)
+        log_error("deadlines not enforced: %s", cx.text ? cx.text : "the store failed");
+}
+
+static bool wait_a_period(struct timers *t)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PERIOD_S;
+    pthread_mutex_lock(&t->lock);
+    if (!t->stopping)
+        pthread_cond_timedwait(&t->wake, &t->lock, &until);
+    bool go_on = !t->stopping;
+    pthread_mutex_unlock(&t->lock);
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    while (wait_a_period(arg))
+        pass(arg);
+    return NULL;
+}
+
+struct timers *timers_start(struct store *store)
+{
+    struct timers *t = calloc(1, sizeof *t);
+    if (!t)
+        abort();
+    t->store = store;
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->wake, NULL);
+    if (pthread_create(&t->thread, NULL, run, t) != 0)
+        abort();
+    return t;
+}
+
+void timers_stop(struct timers *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_lock(&t->lock);
+    t->stopping = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->thread, NULL);
+    free(t);
+}
