@@ -11,6 +11,12 @@ static void dump_mv(struct jwriter *w, const char *name, unsigned mv)
     }
 }
 
+static void dump_flag(struct jwriter *w, const char *name, bool value)
+{
+    if (value)
+        jw_kv_bool(w, name, true);
+}
+
 static void dump_fields(struct jwriter *w, const struct field *fields)
 {
     static const char *const types[] = { "", "string", "integer", "integer", "boolean", "time", "json", "object", "list",
@@ -20,10 +26,12 @@ static void dump_fields(struct jwriter *w, const struct field *fields)
         jw_key(w, f->name);
         jw_object(w);
         jw_kv(w, "type", types[f->type]);
-        if (f->required)
-            jw_kv_bool(w, "required", true);
-        if (f->admin)
-            jw_kv_bool(w, "admin", true);
+        dump_flag(w, "required", f->required);
+        dump_flag(w, "admin", f->admin);
+        dump_flag(w, "nullable", f->nullable);
+        dump_flag(w, "coerced", f->coerce);
+        dump_flag(w, "readonly", f->readonly);
+        dump_flag(w, "custom", f->parse != NULL);
         dump_mv(w, "since", f->since);
         dump_mv(w, "until", f->until);
         if (f->sub) {
@@ -32,6 +40,26 @@ static void dump_fields(struct jwriter *w, const struct field *fields)
         }
         jw_end(w);
     }
+    jw_end(w);
+}
+
+static void dump_body(struct jwriter *w, const struct body *b)
+{
+    jw_object(w);
+    if (b->wrap)
+        jw_kv(w, "wrap", b->wrap);
+    if (b->plural)
+        jw_kv(w, "plural", b->plural);
+    if (b->media)
+        jw_kv(w, "media", b->media);
+    if (b->max)
+        jw_kv_int(w, "max_bytes", (int64_t)b->max);
+    dump_flag(w, "open", b->open);
+    dump_flag(w, "optional", b->optional);
+    dump_flag(w, "any", b->any);
+    dump_flag(w, "overlay", b->overlay);
+    jw_key(w, "fields");
+    dump_fields(w, b->fields);
     jw_end(w);
 }
 
@@ -47,9 +75,9 @@ static bool dump_route(struct jwriter *w, const struct face *face, const struct 
     jw_kv_int(w, "status", r->ok.status);
     dump_mv(w, "since", r->since);
     dump_mv(w, "until", r->until);
-    if (r->body && r->body->fields) {
+    if (r->body) {
         jw_key(w, "body");
-        dump_fields(w, r->body->fields);
+        dump_body(w, r->body);
     }
     jw_end(w);
     return r->may != MAY_NOBODY && (r->policy || r->may == MAY_ANYBODY) && r->handle;
