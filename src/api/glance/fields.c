@@ -54,20 +54,53 @@ const struct field glance_image_fields[] = {
 };
 /* clang-format on */
 
+static const char *const readonly[] = { "id",         "status",     "size",       "virtual_size",  "checksum",
+                                        "created_at", "updated_at", "direct_url", "os_hash_algo",  "os_hash_value",
+                                        "self",       "file",       "schema",     NULL };
+static const char *const reserved[] = { "deleted", "deleted_at", "location", "locations", "members", "stores", NULL };
+
+static bool is_in(const char *const *set, const char *name)
+{
+    while (*set && strcmp(*set, name) != 0)
+        set++;
+    return *set;
+}
+
 int glance_check_name(struct cx *cx, const char *name)
 {
-    static const char *const readonly[] = { "id",         "status",     "size",       "virtual_size",  "checksum",
-                                            "created_at", "updated_at", "direct_url", "os_hash_algo",  "os_hash_value",
-                                            "self",       "file",       "schema",     NULL };
-    static const char *const reserved[] = { "deleted", "deleted_at", "location", "locations", "members", "stores", NULL };
-
-    for (const char *const *s = readonly; *s; s++)
-        if (strcmp(*s, name) == 0)
-            return fail(cx, KIND_FORBIDDEN, "Attribute '%s' is read-only.", name);
-    for (const char *const *s = reserved; *s; s++)
-        if (strcmp(*s, name) == 0)
-            return fail(cx, KIND_FORBIDDEN, "Attribute '%s' is reserved.", name);
-    if (str_starts(name, "os_glance", NULL))
+    if (is_in(readonly, name))
+        return fail(cx, KIND_FORBIDDEN, "Attribute '%s' is read-only.", name);
+    if (is_in(reserved, name) || str_starts(name, "os_glance", NULL))
         return fail(cx, KIND_FORBIDDEN, "Attribute '%.64s' is reserved.", name);
+    return 0;
+}
+
+/* Looks for the fixed names first: what is wrong with "size": 1 is not that 1 is no string. */
+static int check_fixed(struct cx *cx, const struct req *rq, const char *const *set)
+{
+    for (; *set; set++)
+        if (req_has(rq, *set) && !field_find(glance_image_fields, *set, 0))
+            return glance_check_name(cx, *set);
+    return 0;
+}
+
+struct properties {
+    struct strmap properties;
+};
+static const struct field properties_field = MAP(struct properties, properties, .item_max = GLANCE_PROPERTY_MAX);
+
+int glance_read_properties(struct cx *cx, struct req *rq, const char **ret_properties)
+{
+    const char *rest = json_rest(cx, glance_image_fields, req_json(rq), NULL);
+    const struct json_t *object;
+    struct properties p;
+
+    TRY(check_fixed(cx, rq, readonly));
+    TRY(check_fixed(cx, rq, reserved));
+    TRY(json_parse(cx, rest, strlen(rest), &object));
+    TRY(json_read_member(cx, &properties_field, object, (struct json_rules){ 0 }, &p));
+    for (size_t i = 0; i < p.properties.n; i++)
+        TRY(glance_check_name(cx, p.properties.items[i].key));
+    *ret_properties = rest;
     return 0;
 }

@@ -13,7 +13,10 @@ extern const char *const glance_disk_formats[], *const glance_container_formats[
 enum { GLANCE_BODY_MAX = 1024 * 1024, GLANCE_PROPERTY_MAX = 65535 };
 
 /* Whether an owner may give a member of this name, or have a property of it.  Errors: FORBIDDEN (read-only, reserved). */
-int glance_check_name(struct cx *cx, const char *name);
+int glance_check_name(struct cx *cx, const char *name) MUST_CHECK;
+/* The members of the request's body that are no fields, as an image keeps them: strings by name.
+ * Errors: INVALID, FORBIDDEN. */
+int glance_read_properties(struct cx *cx, struct req *rq, const char **ret_properties) MUST_CHECK;
 /* Changes '*image' as the patch in the request's body says.  Errors: INVALID, FORBIDDEN, CONFLICT. */
 int glance_patch(struct cx *cx, struct req *rq, struct image *image) MUST_CHECK;
 /* Makes a query for images of the request's query string.  Errors: INVALID. */

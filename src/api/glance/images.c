@@ -1,29 +1,5 @@
 /* Images: their rows.  The bytes are in data.c. */
-#include <string.h>
-
 #include "api/glance/glance.h"
-
-/* ---- in ---- */
-
-struct properties {
-    struct strmap properties;
-};
-static const struct field properties_field = MAP(struct properties, properties, .item_max = GLANCE_PROPERTY_MAX);
-
-/* Every member that the table does not know is a property; its value is a string. */
-static int read_properties(struct cx *cx, struct req *rq, const char **ret_properties)
-{
-    const char *rest = json_rest(cx, glance_image_fields, req_json(rq), NULL);
-    const struct json_t *object;
-    struct properties p;
-
-    TRY(json_parse(cx, rest, strlen(rest), &object));
-    TRY(json_read_member(cx, &properties_field, object, (struct json_rules){ 0 }, &p));
-    for (size_t i = 0; i < p.properties.n; i++)
-        TRY(glance_check_name(cx, p.properties.items[i].key));
-    *ret_properties = rest;
-    return 0;
-}
 
 /* ---- out ---- */
 
@@ -83,7 +59,7 @@ static int images_create(struct cx *cx, struct req *rq)
 {
     struct image image = *(const struct image *)req_body(rq);
 
-    TRY(read_properties(cx, rq, &image.properties));
+    TRY(glance_read_properties(cx, rq, &image.properties));
     TRY(image_create(cx, &image));
     reply_header(rq, "Location", cx_printf(cx, "%s/image/v2/images/%s", req_base_url(rq), image.id));
     return reply_image(cx, rq, &image);
