@@ -26,7 +26,7 @@ static int check_parties(struct cx *cx, const struct grant *g)
     if (str_eq(g->actor_type, "user"))
         TRY(user_get(cx, g->actor_id, &u));
     else
-        TRY(group_get(cx, g->actor_id, &gr));
+        TRY(user_group_get(cx, g->actor_id, &gr));
     if (str_eq(g->target_type, "project"))
         return project_get(cx, g->target_id, &p);
     return str_eq(g->target_type, "domain") ? domain_get(cx, g->target_id, &d) : 0;

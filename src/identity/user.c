@@ -76,7 +76,7 @@ int user_delete(struct cx *cx, const char *id)
 
 /* ---- groups ---- */
 
-int group_create(struct cx *cx, struct group *g)
+int user_group_create(struct cx *cx, struct group *g)
 {
     struct domain d;
 
@@ -86,24 +86,24 @@ int group_create(struct cx *cx, struct group *g)
     return identity_row_insert(cx, &identity_group_table, "group", g->name, g);
 }
 
-int group_get(struct cx *cx, const char *id, struct group *ret_group)
+int user_group_get(struct cx *cx, const char *id, struct group *ret_group)
 {
     return identity_row_get(cx, &identity_group_table, "group", id, ret_group);
 }
 
-int group_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_groups)
+int user_group_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_groups)
 {
     static const char where[] = "id IN (SELECT group_id FROM identity_membership WHERE user_id=$1)";
     return store_list_filtered(cx, &identity_group_table, ret_groups, f, user_id ? where : NULL,
                                user_id ? ARGS(user_id) : NO_ARGS);
 }
 
-int group_update(struct cx *cx, const struct group *g)
+int user_group_update(struct cx *cx, const struct group *g)
 {
     return identity_row_update(cx, &identity_group_table, "group", g->name, g);
 }
 
-int group_delete(struct cx *cx, const char *id)
+int user_group_delete(struct cx *cx, const char *id)
 {
     TRY(store_delete(cx, &identity_grant_table, "actor_type='group' AND actor_id=$1", ARGS(id)));
     TRY(store_delete(cx, &identity_membership_table, "group_id=$1", ARGS(id)));
@@ -115,18 +115,18 @@ static int check_both(struct cx *cx, const char *group_id, const char *user_id)
     struct group g;
     struct user u;
 
-    TRY(group_get(cx, group_id, &g));
+    TRY(user_group_get(cx, group_id, &g));
     return user_get(cx, user_id, &u);
 }
 
-int group_add_user(struct cx *cx, const char *group_id, const char *user_id)
+int user_group_add_user(struct cx *cx, const char *group_id, const char *user_id)
 {
     TRY(check_both(cx, group_id, user_id));
     TRY(store_delete(cx, &identity_membership_table, "user_id=$1 AND group_id=$2", ARGS(user_id, group_id)));
     return store_insert(cx, &identity_membership_table, &(struct membership){ user_id, group_id });
 }
 
-int group_check_user(struct cx *cx, const char *group_id, const char *user_id)
+int user_group_check_user(struct cx *cx, const char *group_id, const char *user_id)
 {
     struct membership m;
 
@@ -136,8 +136,8 @@ int group_check_user(struct cx *cx, const char *group_id, const char *user_id)
     return found ? 0 : fail(cx, KIND_NOT_FOUND, "User '%.64s' not found in group '%.64s'.", user_id, group_id);
 }
 
-int group_remove_user(struct cx *cx, const char *group_id, const char *user_id)
+int user_group_remove_user(struct cx *cx, const char *group_id, const char *user_id)
 {
-    TRY(group_check_user(cx, group_id, user_id));
+    TRY(user_group_check_user(cx, group_id, user_id));
     return store_delete(cx, &identity_membership_table, "user_id=$1 AND group_id=$2", ARGS(user_id, group_id));
 }

@@ -33,14 +33,14 @@ int user_update(struct cx *cx, const struct user *u) MUST_CHECK;
 /* Deletes the user with its roles, memberships, credentials and application credentials.  Errors: NOT_FOUND. */
 int user_delete(struct cx *cx, const char *id) MUST_CHECK;
 
-int group_create(struct cx *cx, struct group *g) MUST_CHECK;
-int group_get(struct cx *cx, const char *id, struct group *ret_group) MUST_CHECK;
+int user_group_create(struct cx *cx, struct group *g) MUST_CHECK;
+int user_group_get(struct cx *cx, const char *id, struct group *ret_group) MUST_CHECK;
 /* Sets '*ret_groups'; with 'user_id' those that the user is in. */
-int group_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_groups) MUST_CHECK;
-int group_update(struct cx *cx, const struct group *g) MUST_CHECK;
-int group_delete(struct cx *cx, const char *id) MUST_CHECK;
+int user_group_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_groups) MUST_CHECK;
+int user_group_update(struct cx *cx, const struct group *g) MUST_CHECK;
+int user_group_delete(struct cx *cx, const char *id) MUST_CHECK;
 /* Being a member twice is no error.  Errors: NOT_FOUND (group, user). */
-int group_add_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;
+int user_group_add_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;
 /* Errors: NOT_FOUND (also when the user is not in it). */
-int group_check_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;
-int group_remove_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;
+int user_group_check_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;
+int user_group_remove_user(struct cx *cx, const char *group_id, const char *user_id) MUST_CHECK;

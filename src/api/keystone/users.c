@@ -180,7 +180,7 @@ static int groups_list(struct cx *cx, struct req *rq)
 
     TRY(auth_check_reader(cx));
     TRY(req_filter(rq, &group_paging, &f));
-    TRY(group_list(cx, &f, NULL, &groups));
+    TRY(user_group_list(cx, &f, NULL, &groups));
     return keystone_reply_list(rq, &group_resource, NULL, groups);
 }
 
@@ -194,7 +194,7 @@ static int groups_list_of_user(struct cx *cx, struct req *rq)
     TRY(auth_check_self_or_reader(cx, user_id));
     TRY(user_get(cx, user_id, &u));
     TRY(req_filter(rq, &group_paging, &f));
-    TRY(group_list(cx, &f, user_id, &groups));
+    TRY(user_group_list(cx, &f, user_id, &groups));
     return keystone_reply_list(rq, &group_resource, NULL, groups);
 }
 
@@ -204,7 +204,7 @@ static int groups_create(struct cx *cx, struct req *rq)
 
     g.domain_id = g.domain_id ? g.domain_id : domain_of_caller(cx->who);
     g.extra = json_rest(cx, group_fields, req_json(rq), NULL);
-    TRY(group_create(cx, &g));
+    TRY(user_group_create(cx, &g));
     return keystone_reply(rq, &group_resource, NULL, &g);
 }
 
@@ -213,7 +213,7 @@ static int groups_show(struct cx *cx, struct req *rq)
     struct group g;
 
     TRY(auth_check_reader(cx));
-    TRY(group_get(cx, req_path(rq, "group_id"), &g));
+    TRY(user_group_get(cx, req_path(rq, "group_id"), &g));
     return keystone_reply(rq, &group_resource, NULL, &g);
 }
 
@@ -221,16 +221,16 @@ static int groups_update(struct cx *cx, struct req *rq)
 {
     struct group g;
 
-    TRY(group_get(cx, req_path(rq, "group_id"), &g));
+    TRY(user_group_get(cx, req_path(rq, "group_id"), &g));
     TRY(req_overlay(rq, &g));
     g.extra = json_rest(cx, group_fields, req_json(rq), g.extra);
-    TRY(group_update(cx, &g));
+    TRY(user_group_update(cx, &g));
     return keystone_reply(rq, &group_resource, NULL, &g);
 }
 
 static int groups_delete(struct cx *cx, struct req *rq)
 {
-    TRY(group_delete(cx, req_path(rq, "group_id")));
+    TRY(user_group_delete(cx, req_path(rq, "group_id")));
     return reply_empty(rq);
 }
 
@@ -242,7 +242,7 @@ static int members_list(struct cx *cx, struct req *rq)
     struct group g;
 
     TRY(auth_check_reader(cx));
-    TRY(group_get(cx, group_id, &g));
+    TRY(user_group_get(cx, group_id, &g));
     TRY(req_filter(rq, &user_paging, &f));
     TRY(user_list(cx, &f, group_id, &users));
     return keystone_reply_list(rq, &user_resource, NULL, users);
@@ -250,20 +250,20 @@ static int members_list(struct cx *cx, struct req *rq)
 
 static int members_add(struct cx *cx, struct req *rq)
 {
-    TRY(group_add_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
+    TRY(user_group_add_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
     return reply_empty(rq);
 }
 
 static int members_check(struct cx *cx, struct req *rq)
 {
     TRY(auth_check_self_or_reader(cx, req_path(rq, "user_id")));
-    TRY(group_check_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
+    TRY(user_group_check_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
     return reply_empty(rq);
 }
 
 static int members_remove(struct cx *cx, struct req *rq)
 {
-    TRY(group_remove_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
+    TRY(user_group_remove_user(cx, req_path(rq, "group_id"), req_path(rq, "user_id")));
     return reply_empty(rq);
 }
 
