@@ -113,7 +113,8 @@ const struct route nova_version_routes[] = {
 
 static const struct route *const root_tables[] = { root_routes, NULL };
 static const struct route *const tables[] = {
-    nova_version_routes, nova_create_routes, nova_server_routes, nova_action_routes, NULL,
+    nova_version_routes, nova_create_routes, nova_server_routes, nova_action_routes, nova_metadata_routes, nova_tag_routes,
+    nova_interface_routes, nova_flavor_routes, nova_keypair_routes, NULL,
 };
 /* clang-format on */
 
