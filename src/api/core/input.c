@@ -112,11 +112,6 @@ struct store *req_store(const struct req *rq)
     return rq->core->config.store;
 }
 
-void *req_authenticate_arg(const struct req *rq)
-{
-    return rq->core->config.authenticate_arg;
-}
-
 void *req_user(const struct req *rq)
 {
     return rq->core->config.user;

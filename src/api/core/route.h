@@ -118,8 +118,6 @@ unsigned req_mv(const struct req *rq);
 const struct http_rq *req_http(const struct req *rq);
 struct cx *req_cx(struct req *rq);
 struct store *req_store(const struct req *rq);
-/* What the program gave as authenticate_arg: the face that makes tokens needs what reads them. */
-void *req_authenticate_arg(const struct req *rq);
 /* What the program gave as 'user': a struct face_contexts (api/core/contexts.h). */
 void *req_user(const struct req *rq);
 /* The public URL without a trailing slash, from the configuration, never from Host; "https://192.0.2.2:8443". */
