@@ -6,6 +6,8 @@
 
 #include "auth/who.h"
 #include "compute/report.h"
+#include "identity/domain.h"
+#include "identity/project.h"
 #include "identity/setup.h"
 #include "network/setup.h"
 
@@ -31,11 +33,12 @@ static const char *read_password(struct cx *cx, const struct settings *s, const 
 static int make_all(struct cx *cx, void *arg)
 {
     struct setup *setup = arg;
+    struct project admin;
 
     cx->who = who_system();
     TRY(identity_setup(cx, &setup->identity));
-    TRY(store_text(cx, &setup->network.project_id, "SELECT id FROM project WHERE name='admin' AND domain_id='default'",
-                   NO_ARGS));
+    TRY(project_find(cx, DOMAIN_DEFAULT_ID, "admin", &admin));
+    setup->network.project_id = admin.id;
     TRY(network_setup(cx, &setup->network));
     return compute_setup(cx);
 }

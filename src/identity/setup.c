@@ -77,6 +77,8 @@ static int need_user(struct cx *cx, const char *name, const char *password, cons
     int found = user_find(cx, DOMAIN_DEFAULT_ID, name, &u);
 
     TRY(found);
+    if (!found && !password)
+        return fail(cx, KIND_INVALID, "The user %s is to be made, but no password is given for it.", name);
     if (!found) {
         u = (struct user){ .domain_id = DOMAIN_DEFAULT_ID, .name = name, .default_project_id = project_id, .enabled = true,
                            .options = "{}", .extra = "{}" };

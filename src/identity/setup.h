@@ -3,7 +3,7 @@
 #include "base/cx.h"
 
 struct identity_setup_params {
-    const char *admin_password; /* of the user admin, when it is made */
+    const char *admin_password; /* of the user admin; NULL only when it is there already */
     const char *demo_password;  /* NULL: no demo user */
     const char *demo_name;      /* NULL: "demo"; of the user and of its project */
     const char *region;         /* NULL: "RegionOne" */
