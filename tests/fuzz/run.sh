@@ -5,12 +5,14 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- image token
+[ $# -gt 0 ] || set -- image token websocket
 
 sources_image="src/image/inspect.c src/image/inspect_check.c"
 sources_token="src/auth/base64.c src/auth/keyfile.c src/auth/seal.c src/auth/token.c"
+sources_websocket="src/http/websocket.c"
 longest_image=70000
 longest_token=400
+longest_websocket=4000
 
 for target; do
     eval "sources=\$sources_$target longest=\$longest_$target"
