@@ -1,7 +1,6 @@
-#include "http/client.h"
+#include "http/client_internal.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +12,6 @@
 #include "base/env.h"
 
 enum { TIMEOUT_MS = 30 * 1000, CONNECT_TIMEOUT_MS = 5 * 1000, KEPT_MAX_BYTES = 16 << 20, HEADERS_MAX = 256 };
-
-struct http_client {
-    CURL *curl;
-    char *ca_file, *cert_file, *key_file, *user_agent;
-};
 
 /* One call under way; libcurl's callbacks get it. */
 struct call {
@@ -221,18 +215,18 @@ static int make_headers(struct call *call, struct curl_slist **ret_list)
     return 0;
 }
 
-static void set_tls(const struct http_client *c)
+void client_set_tls(const struct http_client *c, CURL *curl)
 {
-    curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(c->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (c->ca_file) {
-        curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca_file);
-        curl_easy_setopt(c->curl, CURLOPT_CAPATH, NULL); /* else the system's would be trusted as well */
+        curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* else the system's would be trusted as well */
     }
     if (c->cert_file) {
-        curl_easy_setopt(c->curl, CURLOPT_SSLCERT, c->cert_file);
-        curl_easy_setopt(c->curl, CURLOPT_SSLKEY, c->key_file);
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, c->cert_file);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, c->key_file);
     }
 }
 
@@ -274,6 +268,16 @@ static int set_request(struct call *call, const struct http_client *c)
     return 0;
 }
 
+void client_set_transport(CURL *curl, int64_t timeout_ms)
+{
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* nothing from the environment */
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+}
+
 static void set_transport(struct call *call)
 {
     const struct http_call *in = call->in;
@@ -281,12 +285,7 @@ static void set_transport(struct call *call)
     int64_t connect_ms =
         (in->connect_timeout_ms ? in->connect_timeout_ms : CONNECT_TIMEOUT_MS) * slow_factor();
 
-    curl_easy_setopt(call->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(call->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(call->curl, CURLOPT_PROXY, ""); /* nothing from the environment */
-    curl_easy_setopt(call->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(call->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(call->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    client_set_transport(call->curl, timeout_ms);
     curl_easy_setopt(call->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(call->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(call->curl, CURLOPT_WRITEDATA, call);
@@ -296,7 +295,7 @@ static void set_transport(struct call *call)
 
 /* --- The call --- */
 
-static int errno_of(CURLcode code)
+int client_errno_of(CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
@@ -340,7 +339,7 @@ static int perform(struct call *call)
         call->out->error = "the local file cannot be read or written";
     else if (code != CURLE_OK)
         call->out->error = arena_strdup(call->arena, *text ? text : curl_easy_strerror(code));
-    return call->error < 0 ? call->error : errno_of(code);
+    return call->error < 0 ? call->error : client_errno_of(code);
 }
 
 int http_client_call(struct http_client *c, struct arena *a, const struct http_call *in,
@@ -353,7 +352,7 @@ int http_client_call(struct http_client *c, struct arena *a, const struct http_c
     call.max = in->max ? in->max : KEPT_MAX_BYTES;
     curl_easy_reset(c->curl); /* keeps the connections */
     set_transport(&call);
-    set_tls(c);
+    client_set_tls(c, c->curl);
     int r = make_headers(&call, &headers);
     if (r < 0)
         ret_answer->error = "a header holds a control character";

@@ -35,4 +35,17 @@ struct http_answer {
  * HTTP), -E2BIG, -EINVAL (the URL or a header is malformed), -EIO.  Redirects are not followed, proxies not used. */
 int http_client_call(struct http_client *c, struct arena *a, const struct http_call *call,
                      struct http_answer *ret_answer) MUST_CHECK;
+/* A connection that left HTTP.  Like the client it belongs to one thread at a time. */
+struct http_stream;
+/* Asks 'url' to change to 'protocol'; within 'timeout_ms' (0: 30 s; times slow_factor()) the answer is 101 and
+ * '*ret_stream' the connection, or this fails.  Only who it is and whom it trusts are taken from 'c'.
+ * Errors: as http_client_call(), which also tells what '*ret_error' (for people, in 'a') is; -ECONNABORTED: the server
+ * answered another status. */
+int http_client_upgrade(const struct http_client *c, struct arena *a, const char *url, const char *protocol,
+                        int64_t timeout_ms, struct http_stream **ret_stream, const char **ret_error) MUST_CHECK;
+/* Carries bytes between the stream and the stream socket 'fd' until either ends or nothing moved for 'idle_s' seconds.
+ * Neither direction waits for the other.  Blocks; closes nothing. */
+void http_stream_pump(struct http_stream *s, int fd, int idle_s);
+void http_stream_free(struct http_stream *s); /* closes it; NULL is fine */
+
 const char *http_answer_header(const struct http_answer *a, const char *lower_name);

@@ -27,7 +27,8 @@ int websocket_read_header(const uint8_t *p, size_t n, struct websocket_frame *re
         return 0;
     struct websocket_frame f = { .final = p[0] & 0x80, .op = p[0] & 0x0f, .header_n = 2 + 4 };
     uint64_t length = p[1] & 0x7f;
-    bool control = f.op >= WEBSOCKET_CLOSE, known = f.op <= WEBSOCKET_BINARY || (control && f.op <= WEBSOCKET_PONG);
+    bool control = f.op >= WEBSOCKET_CLOSE,
+         known = f.op <= WEBSOCKET_BINARY || (control && f.op <= WEBSOCKET_PONG);
 
     if (p[0] & 0x70 || !known || !(p[1] & 0x80) || (control && (length > 125 || !f.final)))
         return -EPROTO;
@@ -68,9 +69,9 @@ size_t websocket_write_header(enum websocket_op op, size_t n, uint8_t h[WEBSOCKE
 
 /* ---- the pump ----
  *
- * Two queues of bytes, 'up' to the stream and 'down' to the client, and a third of what the client sent but nobody has
- * looked at.  One thread that blocks in send() on one side would deadlock with a peer that does the same: so nothing
- * blocks but poll(), and a side is read only while there is room for what comes. */
+ * Two queues of bytes, 'up' to the stream and 'down' to the client, and a third of what the client sent but
+ * nobody has looked at.  One thread that blocks in send() on one side would deadlock with a peer that does
+ * the same: so nothing blocks but poll(), and a side is read only while there is room for what comes. */
 
 enum { CHUNK = 32 * 1024, CONTROL_MAX = 125, FAREWELL_MS = 2000 };
 
@@ -231,7 +232,8 @@ enum { ANSWERS_MAX = 2 * (CONTROL_MAX + WEBSOCKET_HEADER_MAX) }; /* a pong and a
 
 static void take_input(struct pump *p)
 {
-    while (!p->heard_close && room(&p->down) >= ANSWERS_MAX && (p->in_frame ? take_payload(p) : begin_frame(p)))
+    while (!p->heard_close && room(&p->down) >= ANSWERS_MAX &&
+           (p->in_frame ? take_payload(p) : begin_frame(p)))
         ;
 }
 
@@ -313,7 +315,8 @@ static void farewell(int ws_fd)
 
     shutdown(ws_fd, SHUT_WR);
     for (int64_t left_us; (left_us = until_us - monotonic_us()) > 0;)
-        if (poll(&polled, 1, (int)(left_us / 1000)) <= 0 || recv(ws_fd, thrown_away, sizeof thrown_away, MSG_DONTWAIT) <= 0)
+        if (poll(&polled, 1, (int)(left_us / 1000)) <= 0 ||
+            recv(ws_fd, thrown_away, sizeof thrown_away, MSG_DONTWAIT) <= 0)
             return;
 }
 

@@ -1,4 +1,5 @@
-/* Fuzzes the reader of WebSocket frames, and the pump: the input is what a client sends after the handshake. */
+/* Fuzzes the reader of WebSocket frames, and the pump: the input is what a client sends after the handshake.
+ */
 #include <assert.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,7 +55,8 @@ static void check_pump(const uint8_t *data, size_t size)
     int client[2], stream[2];
     size_t sent = size < TAKEN_MAX ? size : TAKEN_MAX, extra = sent / 3;
 
-    assert(socketpair(AF_UNIX, SOCK_STREAM, 0, client) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0);
+    assert(socketpair(AF_UNIX, SOCK_STREAM, 0, client) == 0 &&
+           socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0);
     assert(send(client[0], data + extra, sent - extra, MSG_NOSIGNAL) == (ssize_t)(sent - extra));
     shutdown(client[0], SHUT_WR);
     websocket_pump(client[1], stream[1], data, extra, 5);

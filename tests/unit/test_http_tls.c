@@ -533,6 +533,112 @@ static void test_stop_breaks_tls_upgrades(void **state)
     curl_easy_cleanup(curl);
 }
 
+/* --- The client's side of an upgrade --- */
+
+struct pumping {
+    struct http_stream *stream;
+    int fd; /* its end */
+};
+
+static void *pump_stream(void *arg)
+{
+    struct pumping *p = arg;
+    http_stream_pump(p->stream, p->fd, 10);
+    http_stream_free(p->stream);
+    close(p->fd);
+    return NULL;
+}
+
+static void *send_long(void *arg)
+{
+    const int *fd = arg;
+    static const char data[1000];
+
+    for (size_t sent = 0; sent < LONG_BYTES; sent += sizeof data)
+        assert_int_equal(send(*fd, data, sizeof data, MSG_NOSIGNAL), sizeof data);
+    assert_int_equal(send(*fd, ".", 1, MSG_NOSIGNAL), 1);
+    return NULL;
+}
+
+static void pump_echo(struct http_client *c, const char *scheme)
+{
+    struct pumping p;
+    const char *error;
+    int pair[2];
+    pthread_t pumping, sending;
+    size_t got = 0;
+    char data[4096];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    p.fd = pair[1];
+    assert_int_equal(http_client_upgrade(c, arena, url(scheme, "/upgrade"), "echo", 0, &p.stream, &error), 0);
+    assert_int_equal(pthread_create(&pumping, NULL, pump_stream, &p), 0);
+    assert_int_equal(pthread_create(&sending, NULL, send_long, &pair[0]), 0);
+    for (ssize_t n; (n = recv(pair[0], data, sizeof data, 0)) > 0;) /* until the server, then the pump, has ended */
+        got += (size_t)n;
+    assert_in_range(got, LONG_BYTES + 1, LONG_BYTES + 1001);
+    pthread_join(sending, NULL);
+    pthread_join(pumping, NULL);
+    close(pair[0]);
+}
+
+static void test_client_upgrade(void **state)
+{
+    struct http_client *c = http_client_new(&(struct http_client_config){ 0 });
+    struct http_stream *stream;
+    const char *error;
+
+    pump_echo(c, "http");
+    assert_int_equal(http_client_upgrade(c, arena, url("http", "/facts"), "echo", 0, &stream, &error), -ECONNABORTED);
+    assert_string_equal(error, "the server answered 200");
+    assert_int_equal(http_client_upgrade(c, arena, url("http", "/upgrade"), "other", 0, &stream, &error), -EPROTO);
+    assert_int_equal(http_client_upgrade(c, arena, url("http", "/upgrade"), "ech", 0, &stream, &error), -EPROTO);
+    assert_int_equal(http_client_upgrade(c, arena, url("https", "/upgrade"), "echo", 0, &stream, &error), -EPROTO);
+    assert_int_equal(http_client_upgrade(c, arena, url("http", "/a\r\nX:1"), "echo", 0, &stream, &error), -EINVAL);
+    assert_int_equal(http_client_upgrade(c, arena, "http://127.0.0.1:1/", "echo", 0, &stream, &error), -ECONNREFUSED);
+    assert_non_null(error);
+    http_client_free(c);
+}
+
+static void test_client_upgrade_tls(void **state)
+{
+    struct http_client *c = http_client_new(&(struct http_client_config){
+        .ca_file = ca.cert_file, .cert_file = agent_id.cert_file, .key_file = agent_id.key_file });
+    struct http_client *wary = http_client_new(&(struct http_client_config){ .ca_file = other_ca.cert_file });
+    struct http_stream *stream;
+    const char *error;
+
+    pump_echo(c, "https");
+    assert_int_equal(http_client_upgrade(wary, arena, url("https", "/upgrade"), "echo", 0, &stream, &error), -EPROTO);
+    http_client_free(c);
+    http_client_free(wary);
+}
+
+/* The one who hears our fd end closes the stream too. */
+static void test_client_upgrade_left(void **state)
+{
+    struct http_client *c = http_client_new(&(struct http_client_config){ .ca_file = ca.cert_file });
+    struct pumping p;
+    const char *error;
+    int pair[2];
+    pthread_t pumping;
+
+    pthread_mutex_lock(&counted.mutex);
+    unsigned before_n = counted.ended_n;
+    pthread_mutex_unlock(&counted.mutex);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    p.fd = pair[1];
+    assert_int_equal(http_client_upgrade(c, arena, url("https", "/count"), "count", 0, &p.stream, &error), 0);
+    assert_int_equal(pthread_create(&pumping, NULL, pump_stream, &p), 0);
+    close(pair[0]);
+    pthread_join(pumping, NULL);
+    pthread_mutex_lock(&counted.mutex);
+    while (counted.ended_n == before_n)
+        pthread_cond_wait(&counted.changed, &counted.mutex);
+    pthread_mutex_unlock(&counted.mutex);
+    http_client_free(c);
+}
+
 static void test_start_refuses_nonsense(void **state)
 {
     struct http_handler handler = { NULL, on_head, NULL, on_run, on_end, NULL };
@@ -562,6 +668,9 @@ int main(void)
         CASE(test_tls_upgrade, set_up_tls),
         CASE(test_tls_upgrade_whose_client_leaves, set_up_tls),
         CASE(test_stop_breaks_tls_upgrades, set_up_tls),
+        CASE(test_client_upgrade, set_up_plain),
+        CASE(test_client_upgrade_tls, set_up_mutual),
+        CASE(test_client_upgrade_left, set_up_tls),
         cmocka_unit_test(test_start_refuses_nonsense),
     };
     log_level_set(LOG_ERROR + 1); /* the refusals are meant */

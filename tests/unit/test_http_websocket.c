@@ -22,7 +22,8 @@
 static void test_accept(void **state)
 {
     CLEAN_ARENA *a = arena_new();
-    assert_string_equal(websocket_accept(a, "dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); /* 1.3 */
+    assert_string_equal(websocket_accept(a, "dGhlIHNhbXBsZSBub25jZQ=="),
+                        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); /* 1.3 */
 }
 
 /* The examples of RFC 6455, 5.7, as far as a client sends them. */
@@ -52,17 +53,17 @@ static void test_refused(void **state)
         uint8_t data[14];
         int result;
     } probes[] = {
-        { { 0x82, 0x05, 1, 2, 3, 4 }, -EPROTO },                /* no mask */
-        { { 0xc2, 0x85, 1, 2, 3, 4 }, -EPROTO },                /* reserved bits */
+        { { 0x82, 0x05, 1, 2, 3, 4 }, -EPROTO }, /* no mask */
+        { { 0xc2, 0x85, 1, 2, 3, 4 }, -EPROTO }, /* reserved bits */
         { { 0xa2, 0x85, 1, 2, 3, 4 }, -EPROTO },
         { { 0x92, 0x85, 1, 2, 3, 4 }, -EPROTO },
-        { { 0x83, 0x85, 1, 2, 3, 4 }, -EPROTO },                /* unknown */
+        { { 0x83, 0x85, 1, 2, 3, 4 }, -EPROTO }, /* unknown */
         { { 0x87, 0x85, 1, 2, 3, 4 }, -EPROTO },
         { { 0x8b, 0x85, 1, 2, 3, 4 }, -EPROTO },
         { { 0x8f, 0x85, 1, 2, 3, 4 }, -EPROTO },
-        { { 0x09, 0x85, 1, 2, 3, 4 }, -EPROTO },                /* a control frame in pieces */
-        { { 0x89, 0xfe, 0, 126, 1, 2, 3, 4 }, -EPROTO },        /* a long one */
-        { { 0x82, 0xfe, 0, 125, 1, 2, 3, 4 }, -EPROTO },        /* lengths in too many bytes */
+        { { 0x09, 0x85, 1, 2, 3, 4 }, -EPROTO },         /* a control frame in pieces */
+        { { 0x89, 0xfe, 0, 126, 1, 2, 3, 4 }, -EPROTO }, /* a long one */
+        { { 0x82, 0xfe, 0, 125, 1, 2, 3, 4 }, -EPROTO }, /* lengths in too many bytes */
         { { 0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4 }, -EPROTO },
         { { 0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4 }, -EPROTO },
         { { 0x82, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4 }, -EMSGSIZE },
@@ -208,8 +209,9 @@ static void test_stream_ends(void **state)
 
     send_bytes(j->stream, "bye", 3);
     shutdown(j->stream, SHUT_WR);
-    expect(j->client, "\x82\x03"
-                      "bye\x88\x02\x03\xe8",
+    expect(j->client,
+           "\x82\x03"
+           "bye\x88\x02\x03\xe8",
            9);
     send_frame(j->client, 0x88, "\x03\xe8", 2);
     expect_end(j->client);
@@ -225,11 +227,11 @@ static void test_broken(void **state)
     } probes[] = {
         { "\x81\x81\0\0\0\0a", 7, WEBSOCKET_UNSUPPORTED },
         { "\x82\x01x", 3, WEBSOCKET_PROTOCOL },
-        { "\x80\x81\0\0\0\0a", 7, WEBSOCKET_PROTOCOL },                      /* goes on with nothing */
-        { "\x02\x81\0\0\0\0a\x82\x81\0\0\0\0a", 14, WEBSOCKET_PROTOCOL },    /* begins anew inside */
+        { "\x80\x81\0\0\0\0a", 7, WEBSOCKET_PROTOCOL },                   /* goes on with nothing */
+        { "\x02\x81\0\0\0\0a\x82\x81\0\0\0\0a", 14, WEBSOCKET_PROTOCOL }, /* begins anew inside */
         { "\x82\xff\0\0\0\0\x01\0\0\0\0\0\0\0", 14, WEBSOCKET_TOO_BIG },
-        { "\x88\x81\0\0\0\0a", 7, WEBSOCKET_PROTOCOL },                      /* half a code */
-        { "\x88\x82\0\0\0\0\x03\xed", 8, WEBSOCKET_PROTOCOL },               /* 1005 is never sent */
+        { "\x88\x81\0\0\0\0a", 7, WEBSOCKET_PROTOCOL },        /* half a code */
+        { "\x88\x82\0\0\0\0\x03\xed", 8, WEBSOCKET_PROTOCOL }, /* 1005 is never sent */
         { "\x88\x80\0\0\0\0", 6, WEBSOCKET_NORMAL },
     };
     for (size_t i = 0; i < N_ELEMENTS(probes); i++) {
@@ -320,9 +322,9 @@ static void test_corpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accept),  cmocka_unit_test(test_examples),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_written), cmocka_unit_test(test_carries),     cmocka_unit_test(test_stream_ends),
-        cmocka_unit_test(test_broken),  cmocka_unit_test(test_floods),      cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_accept),  cmocka_unit_test(test_examples), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_written), cmocka_unit_test(test_carries),  cmocka_unit_test(test_stream_ends),
+        cmocka_unit_test(test_broken),  cmocka_unit_test(test_floods),   cmocka_unit_test(test_idle),
         cmocka_unit_test(test_corpus),
     };
     return cmocka_run_group_tests_name("websocket", tests, NULL, NULL);

@@ -42,6 +42,9 @@ struct req {
     int file;
     int64_t file_offset, file_size;
     const char *type;
+    const char *protocol; /* not NULL: the connection leaves HTTP for this one */
+    void (*ready)(void *arg, int fd, const void *extra, size_t n_extra);
+    void *ready_arg;
     const char *(*headers)[2];
     size_t n_headers;
 };

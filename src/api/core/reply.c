@@ -110,6 +110,16 @@ int reply_file(struct req *rq, int fd, int64_t offset, int64_t size, const char 
     return 0;
 }
 
+int reply_upgrade(struct req *rq, const char *protocol,
+                  void (*ready)(void *arg, int fd, const void *extra, size_t n_extra), void *arg)
+{
+    rq->protocol = protocol;
+    rq->ready = ready;
+    rq->ready_arg = arg;
+    rq->status = 101;
+    return 0;
+}
+
 void reply_header(struct req *rq, const char *name, const char *value)
 {
     const char *(*h)[2] = arena_push(rq->cx.arena, &rq->headers, &rq->n_headers);
@@ -131,6 +141,7 @@ void reply_reset(struct req *rq)
     rq->out = NULL;
     rq->out_len = 0;
     rq->type = NULL;
+    rq->protocol = NULL;
 }
 
 /* ---- failures ---- */
@@ -186,7 +197,9 @@ void reply_send(struct req *rq)
         reply_header(rq, rq->face->request_id_header, rq->cx.request_id);
     struct http_headers h = { (const char *const(*)[2])rq->headers, rq->n_headers };
     log_debug("request=%s method=%s path=%s status=%d", rq->cx.request_id, rq->http->method, rq->http->path, rq->status);
-    if (rq->file >= 0) {
+    if (rq->protocol)
+        http_reply_upgrade(rq->http, rq->protocol, h, rq->ready, rq->ready_arg);
+    else if (rq->file >= 0) {
         int fd = rq->file;
         rq->file = -1;
         http_reply_file(rq->http, rq->status, h, fd, rq->file_offset, rq->file_size);

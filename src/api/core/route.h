@@ -161,6 +161,10 @@ void reply_status(struct req *rq, int status);
 /* A file as the body: takes 'fd' over.  'type' is the Content-Type. */
 int reply_file(struct req *rq, int fd, int64_t offset, int64_t size, const char *type);
 int reply_text(struct req *rq, const char *type, const char *text, size_t n);
+/* Answers 101 once the transaction is committed and hands the connection to 'ready', as http_reply_upgrade() says;
+ * 'protocol' and 'arg' live as long as the call. */
+int reply_upgrade(struct req *rq, const char *protocol,
+                  void (*ready)(void *arg, int fd, const void *extra, size_t n_extra), void *arg);
 /* "limit" links: the URL of this list after 'marker'. */
 const char *req_next_url(struct req *rq, const char *marker);
 void reply_context(struct req *rq, const void *ctx);
