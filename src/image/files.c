@@ -24,7 +24,7 @@ struct images {
 
 struct image_upload {
     struct images *images;
-    char id[UUID_SIZE], format[16];
+    char id[UUID_SIZE], part[2 * UUID_SIZE + 8], format[16];
     int fd;
     int64_t size, written_behind;
     EVP_MD_CTX *md5, *sha512;
@@ -32,11 +32,6 @@ struct image_upload {
     char md5_hex[33], sha512_hex[129];
     int64_t virtual_size;
 };
-
-static void part_name(const char *id, char ret[UUID_SIZE + 8])
-{
-    snprintf(ret, UUID_SIZE + 8, "%s.part", id);
-}
 
 static void remove_leftovers(int dir_fd)
 {
@@ -85,12 +80,10 @@ static int no_room(struct cx *cx, const char *what, int error)
 int image_upload_begin(struct cx *cx, struct images *images, const char *id, const char *disk_format,
                        struct image_upload **ret_upload)
 {
-    char name[UUID_SIZE + 8];
-
     if (!uuid_valid(id))
         return fail(cx, KIND_INTERNAL, "an image id that is no UUID");
-    part_name(id, name);
-    int fd = openat(images->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    const char *part = cx_printf(cx, "%s-%s.part", id, uuid_new(cx->arena));
+    int fd = openat(images->dir_fd, part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return no_room(cx, "open", errno);
     struct image_upload *u = calloc(1, sizeof *u);
@@ -98,6 +91,7 @@ int image_upload_begin(struct cx *cx, struct images *images, const char *id, con
         abort();
     *u = (struct image_upload){ .images = images, .fd = fd, .md5 = EVP_MD_CTX_new(), .sha512 = EVP_MD_CTX_new() };
     snprintf(u->id, sizeof u->id, "%s", id);
+    snprintf(u->part, sizeof u->part, "%s", part);
     snprintf(u->format, sizeof u->format, "%s", disk_format);
     *ret_upload = u;
     if (!u->md5 || !u->sha512 || !EVP_DigestInit_ex(u->md5, EVP_md5(), NULL) ||
@@ -163,14 +157,11 @@ static int inspect(struct cx *cx, struct image_upload *u)
 
 static int keep(struct cx *cx, struct image_upload *u)
 {
-    char name[UUID_SIZE + 8];
-
-    part_name(u->id, name);
     crash_point("image-before-fsync");
     if (fsync(u->fd) < 0)
         return no_room(cx, "fsync", errno);
     crash_point("image-before-rename");
-    if (renameat(u->images->dir_fd, name, u->images->dir_fd, u->id) < 0)
+    if (renameat(u->images->dir_fd, u->part, u->images->dir_fd, u->id) < 0)
         return no_room(cx, "rename", errno);
     crash_point("image-after-rename");
     if (fsync(u->images->dir_fd) < 0)
@@ -180,11 +171,13 @@ static int keep(struct cx *cx, struct image_upload *u)
 
 int image_upload_finish(struct cx *cx, struct image_upload *u, struct image_received *ret_received)
 {
-    TRY(inspect(cx, u));
-    TRY(keep(cx, u));
-    u->finished = true;
-    hex_of(u->md5, u->md5_hex);
-    hex_of(u->sha512, u->sha512_hex);
+    if (!u->finished) {
+        TRY(inspect(cx, u));
+        TRY(keep(cx, u));
+        u->finished = true;
+        hex_of(u->md5, u->md5_hex);
+        hex_of(u->sha512, u->sha512_hex);
+    }
     *ret_received = (struct image_received){ u->size, u->virtual_size, u->md5_hex, u->sha512_hex };
     return 0;
 }
@@ -198,14 +191,10 @@ void image_upload_abandon(struct image_upload *u)
 
 void image_upload_free(struct image_upload *u)
 {
-    char name[UUID_SIZE + 8];
-
     if (!u)
         return;
-    if (!u->finished) {
-        part_name(u->id, name);
-        unlinkat(u->images->dir_fd, name, 0);
-    }
+    if (!u->finished)
+        unlinkat(u->images->dir_fd, u->part, 0);
     close(u->fd);
     EVP_MD_CTX_free(u->md5);
     EVP_MD_CTX_free(u->sha512);
