@@ -97,8 +97,22 @@ static int clear_other_default(struct cx *cx, const struct network *n)
     return 0;
 }
 
+/* What reaches beyond the project only admins decide. */
+static int check_reach(struct cx *cx, const struct network *old, const struct network *n, const char *rule)
+{
+    const char *member = old->shared != n->shared                                         ? "shared"
+                         : old->is_external != n->is_external                             ? "router:external"
+                         : old->is_default != n->is_default                               ? "is_default"
+                         : n->network_type && !str_eq(old->network_type, n->network_type) ? "provider:network_type"
+                                                                                          : NULL;
+    return !member || sees_all(cx) ? 0 : fail_policy(cx, cx_printf(cx, "%s and (rule:%s:%s)", rule, rule, member));
+}
+
 int network_add(struct cx *cx, struct network *n)
 {
+    static const struct network plain;
+
+    TRY(check_reach(cx, &plain, n, "create_network"));
     standard_begin(cx, STANDARD_OF(n));
     n->network_type = n->network_type ? n->network_type : "local";
     n->mtu = n->mtu ? n->mtu : NETWORK_MTU;
@@ -135,6 +149,7 @@ int network_change(struct cx *cx, struct network *n)
     struct network old;
 
     TRY(network_get_own(cx, n->id, "update_network", &old));
+    TRY(check_reach(cx, &old, n, "update_network"));
     if (old.mtu != n->mtu)
         TRY(check_mtu(cx, n));
     if (old.shared && !n->shared)

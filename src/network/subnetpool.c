@@ -132,6 +132,8 @@ static int check_default(struct cx *cx, const struct subnetpool *p)
 
 int subnetpool_add(struct cx *cx, struct subnetpool *p)
 {
+    if ((p->shared || p->is_default) && !sees_all(cx))
+        return fail_policy(cx, p->shared ? "create_subnetpool:shared" : "create_subnetpool:is_default");
     standard_begin(cx, STANDARD_OF(p));
     TRY(check_prefixes(cx, p));
     TRY(check_lengths(cx, p));
@@ -162,6 +164,8 @@ int subnetpool_change(struct cx *cx, struct subnetpool *p)
     struct subnetpool old;
 
     TRY(subnetpool_get_own(cx, p->id, "update_subnetpool", &old));
+    if (p->is_default != old.is_default && !sees_all(cx))
+        return fail_policy(cx, "update_subnetpool:is_default");
     TRY(check_prefixes(cx, p));
     if (p->ip_version != old.ip_version)
         return fail_type(cx, KIND_INVALID, "PrefixVersionMismatch", "Cannot mix IPv4 and IPv6 prefixes in a subnet pool.");

@@ -66,7 +66,7 @@ static int read_sorts(struct req *rq, const struct paging *p, struct filter *f)
     if (both)
         TRY(add_sort_list(rq, p, f, both));
     for (size_t i = 0; i < keys.n; i++)
-        TRY(add_sort(rq, p, f, keys.items[i], i < dirs.n ? dirs.items[i] : dirs.n ? dirs.items[0] : "desc"));
+        TRY(add_sort(rq, p, f, keys.items[i], i < dirs.n ? dirs.items[i] : dirs.n ? dirs.items[0] : p->neutron ? "asc" : "desc"));
     if (!f->n_sorts && p->default_sort) {
         if (dirs.n && !keys.n) { /* a direction alone turns the default order */
             const char *key = arena_strndup(rq->cx.arena, p->default_sort, strcspn(p->default_sort, ":"));
@@ -77,13 +77,18 @@ static int read_sorts(struct req *rq, const struct paging *p, struct filter *f)
     return 0;
 }
 
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_paging_word(const char *name)
 {
     static const char *const words[] = { "limit", "marker", "sort", "sort_key", "sort_dir", "page_reverse", "fields", NULL };
-    for (const char *const *w = words; *w; w++)
-        if (strcmp(*w, name) == 0)
-            return true;
-    return false;
+    return is_listed(words, name);
 }
 
 static struct filter_cond *cond_of(struct req *rq, struct filter *f, const char *column)
@@ -120,7 +125,7 @@ int req_filter(struct req *rq, const struct paging *p, struct filter *ret_filter
         const char *name = rq->query[i].name, *column = column_of(p, p->filters, name);
         if (column)
             add_values(rq, cond_of(rq, &f, column), rq->query[i].value, p->csv_in);
-        else if (p->strict && !p->open && !is_paging_word(name))
+        else if (p->strict && !p->open && !is_paging_word(name) && !is_listed(p->also, name))
             return fail(&rq->cx, KIND_INVALID, "Invalid filter '%.64s'.", name);
     }
     *ret_filter = f;

@@ -133,12 +133,13 @@ struct paging {
     const struct field *columns;      /* may filter and sort by these */
     const char *const *filters;       /* names in the query that filter, ended by NULL: "name" or "wire=column"; "*" any column */
     const char *const *sorts;         /* the same for sort keys */
+    const char *const *also;          /* names in the query that the handler reads itself, for 'strict' */
     const char *default_sort;         /* "created_at:desc" */
     const char *id_column;            /* NULL: "id" */
     int64_t max, fallback;            /* limit at most; limit when none is given (0: no limit) */
     bool strict;                      /* unknown filters and sort keys are an error */
     bool open;                        /* with strict: sort keys only; the face looks at the other parameters itself */
-    bool neutron;                     /* several sort_key and sort_dir, page_reverse */
+    bool neutron;                     /* page_reverse; a sort_key without sort_dir goes up */
     bool csv_in;                      /* "in:a,b" */
 };
 /* Makes a filter of the query.  Errors: INVALID. */

@@ -1,0 +1,128 @@
+#include "api/neutron/common.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+
+const char *const neutron_tag_filters[] = { "tags", "tags-any", "not-tags", "not-tags-any", "status", NULL };
+
+void neutron_emit_tags(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
+{
+    const struct standard *s = obj;
+
+    jw_array(w);
+    for (const char *p = s->tags && *s->tags ? s->tags + 1 : ""; *p;) {
+        size_t n = strcspn(p, "\n");
+        jw_string(w, arena_strndup(w->out.arena, p, n));
+        p += n + (p[n] == '\n');
+    }
+    jw_end(w);
+}
+
+void neutron_emit_active(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
+{
+    jw_string(w, "ACTIVE");
+}
+
+int neutron_query(struct req *rq, const struct paging *p, struct query *ret_query)
+{
+    *ret_query = (struct query){ .tags = req_query_all(rq, "tags"),
+                                 .tags_any = req_query_all(rq, "tags-any"),
+                                 .not_tags = req_query_all(rq, "not-tags"),
+                                 .not_tags_any = req_query_all(rq, "not-tags-any") };
+    return req_filter(rq, p, &ret_query->filter);
+}
+
+bool neutron_never_active(struct req *rq)
+{
+    struct strs wanted = req_query_all(rq, "status");
+    for (size_t i = 0; i < wanted.n; i++)
+        if (strcmp(wanted.items[i], "ACTIVE") == 0)
+            return false;
+    return wanted.n != 0;
+}
+
+/* This list's URL from another marker, in one direction or the other. */
+static const char *page_url(struct req *rq, const char *marker, bool reverse)
+{
+    struct buf b = buf_new(req_cx(rq)->arena);
+    const char *p = req_http(rq)->query;
+
+    buf_printf(&b, "%s?", req_self_url(rq));
+    while (p && *p) {
+        size_t n = strcspn(p, "&");
+        if (n && !str_starts(p, "marker=", NULL) && !str_starts(p, "page_reverse=", NULL)) {
+            buf_put(&b, p, n);
+            buf_putc(&b, '&');
+        }
+        p += n + (p[n] == '&');
+    }
+    buf_printf(&b, "marker=%s%s", marker, reverse ? "&page_reverse=True" : "");
+    return buf_text(&b);
+}
+
+static void write_link(struct jwriter *w, const char *rel, const char *href)
+{
+    jw_object(w);
+    jw_kv(w, "rel", rel);
+    jw_kv(w, "href", href);
+    jw_end(w);
+}
+
+static void write_links(struct req *rq, struct jwriter *w, const char *wrap, struct strs ids, const struct query *q)
+{
+    bool full = ids.n && (int64_t)ids.n == q->filter.limit;
+    bool next = q->filter.reverse ? q->filter.marker && ids.n : full, previous = q->filter.reverse ? full : q->filter.marker && ids.n;
+
+    if (!q->filter.limit || (!next && !previous))
+        return;
+    jw_key(w, cx_printf(req_cx(rq), "%s_links", wrap));
+    jw_array(w);
+    if (next)
+        write_link(w, "next", page_url(rq, ids.items[ids.n - 1], false));
+    if (previous)
+        write_link(w, "previous", page_url(rq, ids.items[0], true));
+    jw_end(w);
+}
+
+static void write_objects(struct req *rq, struct jwriter *w, const struct field *view, struct list objs, size_t size)
+{
+    struct strs only = req_query_all(rq, "fields");
+
+    jw_array(w);
+    for (size_t i = 0; i < objs.n; i++) {
+        w->only = only.n ? &only : NULL;
+        jw_fields(w, view, (const char *)objs.items + i * size);
+        w->only = NULL;
+    }
+    jw_end(w);
+}
+
+int neutron_reply_list(struct req *rq, const char *wrap, const struct field *view, struct list objs, size_t size,
+                       const struct query *q)
+{
+    struct jwriter *w = reply_writer(rq);
+
+    jw_object(w);
+    jw_key(w, wrap);
+    write_objects(rq, w, view, objs, size);
+    write_links(rq, w, wrap, ids_of(req_cx(rq), objs, size), q);
+    jw_end(w);
+    return reply_written(rq);
+}
+
+int neutron_reply_created(struct req *rq, const char *one, const char *many, const struct field *view, struct list objs, size_t size)
+{
+    bool bulk;
+
+    (void)req_bodies(rq, &bulk);
+    return bulk ? reply_list(rq, many, NULL, view, objs, size) : reply(rq, one, view, objs.items);
+}
+
+int neutron_check_project(struct cx *cx, const char *project_id)
+{
+    if (!project_id || owns(cx, project_id))
+        return 0;
+    return fail_type(cx, KIND_INVALID, "HTTPBadRequest",
+                     "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges");
+}
