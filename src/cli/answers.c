@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What was asked in 2012, and our name for it; NULL: asked and without a meaning here, so only an empty answer is
- * taken. */
+/* What was asked in 2012, and our name for it; NULL: asked and without a meaning here, so only an empty
+ * answer is taken. */
 static const struct {
     const char *asked, *key;
 } aliases[] = {
@@ -53,8 +53,8 @@ static bool split(char *line, char **ret_key, char **ret_value)
     return true;
 }
 
-static int take(struct cx *cx, const char *where, const char *key, const char *value, const struct field *table,
-                void *obj)
+static int take(struct cx *cx, const char *where, const char *key, const char *value,
+                const struct field *table, void *obj)
 {
     if (!str_starts(key, "rpcs-pre/", &key))
         str_starts(key, "rpcs-post/", &key);
@@ -62,8 +62,8 @@ static int take(struct cx *cx, const char *where, const char *key, const char *v
         if (strcmp(aliases[i].asked, key) != 0)
             continue;
         if (!aliases[i].key && *value)
-            return fail(cx, KIND_UNSUPPORTED, "%s: %s: a cloud on one machine has no use for it; leave it empty", where,
-                        key);
+            return fail(cx, KIND_UNSUPPORTED,
+                        "%s: %s: a cloud on one machine has no use for it; leave it empty", where, key);
         if (!aliases[i].key)
             return 0;
         key = aliases[i].key;

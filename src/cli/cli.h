@@ -1,7 +1,7 @@
 /* cli.h - what all commands share: the settings, how they speak to the operator, and their table.
  *
- * A command is one row in main.c and one function in a file of its own.  It returns the exit code (0 or more), or a
- * failure recorded in cx, which main() prints. */
+ * A command is one row in main.c and one function in a file of its own.  It returns the exit code (0 or
+ * more), or a failure recorded in cx, which main() prints. */
 #pragma once
 #include <sys/types.h>
 
@@ -10,7 +10,8 @@
 struct cli {
     struct cx *cx;
     struct cli_settings settings;
-    int argc; /* words after the command's name */
+    bool confs_changed; /* what runs, runs with an older configuration */
+    int argc;           /* words after the command's name */
     char **argv;
 };
 

@@ -44,7 +44,8 @@ static const char *alamod_conf(struct cli *cli)
 
     buf_puts(&b, head);
     put(&b, "address", s->https_address);
-    buf_printf(&b, "port = %d\nhttp_port = %d\nagent_port = %d\n", s->https_port, s->http_port, s->agent_port);
+    buf_printf(&b, "port = %d\nhttp_port = %d\nagent_port = %d\n", s->https_port, s->http_port,
+               s->agent_port);
     put(&b, "public_url", confs_url(cli));
     put(&b, "config_dir", s->config_dir);
     put(&b, "data_dir", s->data_dir);
@@ -148,5 +149,6 @@ int confs_write(struct cli *cli)
             return results[i];
         changed |= results[i];
     }
+    cli->confs_changed |= results[0] || results[1];
     return changed;
 }

@@ -2,7 +2,8 @@
 #pragma once
 #include "cli/cli.h"
 
-/* alamod.conf, agent.conf, admin-openrc.sh and demo-openrc.sh in config_dir.  Returns 1 when one was changed. */
+/* alamod.conf, agent.conf, admin-openrc.sh and demo-openrc.sh in config_dir.  Returns 1 when one was changed.
+ */
 int confs_write(struct cli *cli) MUST_CHECK;
 /* "https://192.0.2.2:8443" */
 const char *confs_url(struct cli *cli);

@@ -33,7 +33,8 @@ static int find_owner(struct cli *cli, enum owner owner, const char *group, uid_
     return 0;
 }
 
-/* Without following a link: who may write into a directory of ours must not make root change files elsewhere. */
+/* Without following a link: who may write into a directory of ours must not make root change files elsewhere.
+ */
 static int set_owner(struct cli *cli, const char *path, uid_t uid, gid_t gid, mode_t mode)
 {
     struct stat st;

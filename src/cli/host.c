@@ -16,7 +16,8 @@ struct route_line {
 
 static bool parse_route(const char *line, struct route_line *ret)
 {
-    return sscanf(line, "%15s %x %*x %x %*d %*d %*d %x", ret->nic, &ret->destination, &ret->flags, &ret->mask) == 4 &&
+    return sscanf(line, "%15s %x %*x %x %*d %*d %*d %x", ret->nic, &ret->destination, &ret->flags,
+                  &ret->mask) == 4 &&
            (ret->flags & 1); /* RTF_UP */
 }
 
@@ -33,7 +34,8 @@ int host_default_nic(struct cx *cx, const char **ret_nic)
     if (file)
         fclose(file);
     if (!found)
-        return fail(cx, KIND_NOT_FOUND, "there is no default route to tell the public NIC by: name it with --public-nic");
+        return fail(cx, KIND_NOT_FOUND,
+                    "there is no default route to tell the public NIC by: name it with --public-nic");
     *ret_nic = found;
     return 0;
 }
@@ -75,7 +77,8 @@ int host_address(struct cx *cx, const char *nic, const char **ret_address)
         }
     freeifaddrs(all);
     if (!found)
-        return fail(cx, KIND_NOT_FOUND, "%s has no IPv4 address: give it one, or name another NIC with --public-nic", nic);
+        return fail(cx, KIND_NOT_FOUND,
+                    "%s has no IPv4 address: give it one, or name another NIC with --public-nic", nic);
     *ret_address = found;
     return 0;
 }
@@ -112,7 +115,8 @@ bool host_range(const char *text, uint32_t *ret_first, uint32_t *ret_last)
     int64_t bits;
     const char *slash = text ? strchr(text, '/') : NULL;
 
-    if (!slash || (size_t)(slash - text) >= sizeof address || str_to_i64(slash + 1, &bits) < 0 || bits < 1 || bits > 32)
+    if (!slash || (size_t)(slash - text) >= sizeof address || str_to_i64(slash + 1, &bits) < 0 || bits < 1 ||
+        bits > 32)
         return false;
     memcpy(address, text, (size_t)(slash - text));
     address[slash - text] = 0;

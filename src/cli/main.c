@@ -11,8 +11,12 @@
 
 /* clang-format off */
 static const struct command commands[] = {
+    { "up", "", "start the cloud; whatever is missing is made, whatever is there stays", 0, 0, command_up },
+    { "down", "", "stop it; servers are shut down, data stay", 0, 0, command_down },
+    { "ssh", "NAME [WORD]...", "log in to a server of the first user", 1, 1000, command_ssh },
     { "prepare", "", "make what `up` makes before it starts anything", 0, 0, command_prepare },
     { "settings", "", "show all settings", 0, 0, command_settings },
+    { "supervise", "", "run the daemons and start them again when they die; `up` starts this", 0, 0, command_supervise },
     { 0 },
 };
 /* clang-format on */
@@ -22,7 +26,8 @@ static int usage(FILE *out)
     fputs("usage: alamo COMMAND [--SETTING VALUE]...\n\n", out);
     for (const struct command *c = commands; c->name; c++)
         fprintf(out, "  %-9s %-12s %s\n", c->name, c->arguments, c->help);
-    fputs("\nA setting is also read from alamo.conf, from an answer file (--answers FILE) and from ALAMO_SETTING in the\n"
+    fputs("\nA setting is also read from alamo.conf, from an answer file (--answers FILE) and from "
+          "ALAMO_SETTING in the\n"
           "environment; `alamo settings` lists them.\n",
           out);
     return out == stderr ? 2 : 0;

@@ -24,8 +24,11 @@ static int make_user(struct cli *cli)
 
     if (geteuid() != 0 || getpwnam(user))
         return 0;
-    const char *const argv[] = { "useradd", "--system", "--user-group", "--no-create-home", "--home-dir",
-                                 cli->settings.data_dir, "--shell", "/usr/sbin/nologin", user, NULL };
+    const char *const argv[] = { "useradd",      "--system",
+                                 "--user-group", "--no-create-home",
+                                 "--home-dir",   cli->settings.data_dir,
+                                 "--shell",      "/usr/sbin/nologin",
+                                 user,           NULL };
     TRY(process_must(cli, argv));
     return 1;
 }
@@ -67,7 +70,8 @@ static int complete_settings(struct cli *cli)
     return cli_settings_complete(cli->cx, &cli->settings);
 }
 
-/* libvirtd looks its own host's name up at every start of a guest; without an answer that takes 10 seconds. */
+/* libvirtd looks its own host's name up at every start of a guest; without an answer that takes 10 seconds.
+ */
 static int make_hosts_entry(struct cli *cli)
 {
     const char *name = host_name(cli->cx), *text;
@@ -77,7 +81,8 @@ static int make_hosts_entry(struct cli *cli)
     CLEAN_FD fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     text = cx_printf(cli->cx, "127.0.1.1 %s\n", name);
     if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-        return fail(cli->cx, KIND_INTERNAL, "/etc/hosts lacks this machine's name %s and cannot be written: %s", name,
+        return fail(cli->cx, KIND_INTERNAL,
+                    "/etc/hosts lacks this machine's name %s and cannot be written: %s", name,
                     strerror(errno));
     return 1;
 }
@@ -99,15 +104,17 @@ static int make_passwords(struct cli *cli)
 
 static int bad_pki(struct cli *cli, const char *what, int r)
 {
-    return fail(cli->cx, KIND_INTERNAL, "the %s in %s cannot be made: %s%s", what, cli->settings.config_dir, strerror(-r),
-                r == -ENOKEY ? " (ca.pem is there, ca-key.pem is not: restore it)" : "");
+    return fail(cli->cx, KIND_INTERNAL, "the %s in %s cannot be made: %s%s", what, cli->settings.config_dir,
+                strerror(-r), r == -ENOKEY ? " (ca.pem is there, ca-key.pem is not: restore it)" : "");
 }
 
 /* Names by which clients and the agent on this machine reach the server. */
 static struct strs server_names(struct cli *cli)
 {
-    const char *const all[] = { cli->settings.public_address, "127.0.0.1", "::1", "localhost", host_name(cli->cx),
-                                cli->settings.https_address };
+    const char *const all[] = {
+        cli->settings.public_address, "127.0.0.1", "::1", "localhost", host_name(cli->cx),
+        cli->settings.https_address
+    };
     struct strs names = { 0 };
 
     for (size_t i = 0; i < N_ELEMENTS(all); i++) {
@@ -126,19 +133,21 @@ static int make_certificates(struct cli *cli)
     const char *key = cli_config_file(cli, "server-key.pem"), *ca_pem = cli_config_file(cli, "ca.pem");
     bool made = !files_there(ca_pem);
 
-    int r = pki_ca_ensure(&ca, cli->settings.config_dir, cx_printf(cli->cx, "Alamo %s", cli->settings.region));
+    int r =
+        pki_ca_ensure(&ca, cli->settings.config_dir, cx_printf(cli->cx, "Alamo %s", cli->settings.region));
     if (r < 0)
         return bad_pki(cli, "certificate authority", r);
     int server = pki_server_ensure(ca, cli_config_file(cli, "server.pem"), key, server_names(cli));
     if (server < 0)
         return bad_pki(cli, "server's certificate", server);
-    int agent = pki_client_ensure(ca, cli_config_file(cli, "agent.pem"), cli_config_file(cli, "agent-key.pem"),
-                                  cli->settings.host_name);
+    int agent = pki_client_ensure(ca, cli_config_file(cli, "agent.pem"),
+                                  cli_config_file(cli, "agent-key.pem"), cli->settings.host_name);
     if (agent < 0)
         return bad_pki(cli, "agent's certificate", agent);
     TRY(files_owner(cli, cli_config_file(cli, "server.pem"), OWNER_ROOT, 0644));
     TRY(files_owner(cli, ca_pem, OWNER_ROOT, 0644));
     TRY(files_owner(cli, key, OWNER_USER, 0600));
+    cli->confs_changed |= server || agent;
     return made || server || agent;
 }
 

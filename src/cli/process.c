@@ -102,9 +102,9 @@ static unsigned long long start_time(pid_t pid)
         return 0;
     text[n] = 0;
     const char *after = strrchr(text, ')'); /* the name before may hold anything */
-    if (!after || sscanf(after + 1,
-                         " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
-                         &ticks) != 2)
+    if (!after ||
+        sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &ticks) != 2)
         return 0;
     return state == 'Z' ? 0 : ticks;
 }

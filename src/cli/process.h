@@ -1,7 +1,8 @@
-/* process.h - other programs: run one to its end, start one that stays, find and signal one that somebody started.
+/* process.h - other programs: run one to its end, start one that stays, find and signal one that somebody
+ * started.
  *
- * A daemon's pid file holds its pid and the time it was started at, so that a pid that was given to another process
- * since is never taken for it. */
+ * A daemon's pid file holds its pid and the time it was started at, so that a pid that was given to another
+ * process since is never taken for it. */
 #pragma once
 #include "cli/cli.h"
 
@@ -13,7 +14,8 @@ int process_must(struct cli *cli, const char *const *argv) MUST_CHECK;
 
 /* Writes the pid file of a running process.  Errors: negative errno. */
 int process_note(const char *pid_file, pid_t pid) MUST_CHECK;
-/* The process of the pid file as a pidfd, and its pid.  Errors: -ESRCH (none, or not alive any more), others. */
+/* The process of the pid file as a pidfd, and its pid.  Errors: -ESRCH (none, or not alive any more), others.
+ */
 int process_open(const char *pid_file, pid_t *ret_pid) MUST_CHECK;
 bool process_alive(const char *pid_file);
 /* Waits until it is gone.  Returns false when it is still there after 'timeout_ms'. */

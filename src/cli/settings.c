@@ -107,8 +107,9 @@ static int take_word(struct cx *cx, struct given *given, const char *key, const 
         return 0;
     }
     if (is_secret(key))
-        return fail(cx, KIND_INVALID, "%s: others can read the command line; give it in an answer file or as ALAMO_%s",
-                    key, key);
+        return fail(cx, KIND_INVALID,
+                    "%s: others can read the command line; give it in an answer file or as ALAMO_%s", key,
+                    key);
     *arena_push(cx->arena, &given->settings.items, &given->settings.n) = (struct strpair){ key, value };
     return 0;
 }
@@ -143,7 +144,8 @@ static int take_words(struct cx *cx, int *argc, char **argv, struct given *given
 static int set_from_words(struct cx *cx, const struct given *given, struct cli_settings *s)
 {
     for (size_t i = 0; i < given->settings.n; i++)
-        TRY(config_set(cx, table, "the command line", given->settings.items[i].key, given->settings.items[i].value, s));
+        TRY(config_set(cx, table, "the command line", given->settings.items[i].key,
+                       given->settings.items[i].value, s));
     return 0;
 }
 
@@ -165,8 +167,10 @@ static int read_kept(struct cx *cx, const char *config_dir, struct cli_settings 
 static int check_filled(struct cx *cx, const struct cli_settings *s)
 {
     for (const struct field *f = table; f->name; f++)
-        if (f->type == FIELD_STR && f->preset && !*(const char *const *)(const void *)((const char *)s + f->offset))
-            return fail(cx, KIND_INVALID, "the setting %s may not be empty; its default is %s", f->name, f->preset);
+        if (f->type == FIELD_STR && f->preset &&
+            !*(const char *const *)(const void *)((const char *)s + f->offset))
+            return fail(cx, KIND_INVALID, "the setting %s may not be empty; its default is %s", f->name,
+                        f->preset);
     return 0;
 }
 
@@ -253,7 +257,8 @@ static const char *with_line(struct cx *cx, const char *text, const char *key, c
 
 int cli_settings_save(struct cx *cx, const struct cli_settings *s)
 {
-    static const char head[] = "# Settings of this cloud; `alamo settings` lists all.  After a change: alamo up\n";
+    static const char head[] =
+        "# Settings of this cloud; `alamo settings` lists all.  After a change: alamo up\n";
     struct cli_settings kept;
     char *old = NULL;
     size_t n;
@@ -266,7 +271,8 @@ int cli_settings_save(struct cx *cx, const struct cli_settings *s)
     text = old ? old : head;
     for (const struct field *f = table; f->name; f++) {
         const char *value = text_of(cx, f, s);
-        if (!is_secret(f->name) && strcmp(f->name, "config_dir") != 0 && strcmp(value, text_of(cx, f, &kept)) != 0)
+        if (!is_secret(f->name) && strcmp(f->name, "config_dir") != 0 &&
+            strcmp(value, text_of(cx, f, &kept)) != 0)
             text = with_line(cx, text, f->name, value);
     }
     if (old && strcmp(old, text) == 0)
@@ -281,5 +287,6 @@ void cli_settings_show(struct cx *cx, const struct cli_settings *s)
         if (!is_secret(f->name))
             printf("%-15s = %-24s # %s\n", f->name, text_of(cx, f, s), f->expected);
         else
-            printf("# %-13s   %-24s # %s; only in an answer file or the environment\n", f->name, "", f->expected);
+            printf("# %-13s   %-24s # %s; only in an answer file or the environment\n", f->name, "",
+                   f->expected);
 }

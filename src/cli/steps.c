@@ -13,7 +13,8 @@ int steps_run(struct cli *cli, const struct step *steps)
         int64_t start_us = monotonic_us();
         int r = s->run(cli);
         if (r < 0) {
-            cli->cx->text = cx_printf(cli->cx, "%s: %s", s->name, cli->cx->text ? cli->cx->text : strerror(-r));
+            cli->cx->text =
+                cx_printf(cli->cx, "%s: %s", s->name, cli->cx->text ? cli->cx->text : strerror(-r));
             return r;
         }
         if (r > 0)

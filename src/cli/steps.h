@@ -1,4 +1,5 @@
-/* steps.h - `up` and its kin as lists of steps: each is done again at every run, and finds most of it done. */
+/* steps.h - `up` and its kin as lists of steps: each is done again at every run, and finds most of it done.
+ */
 #pragma once
 #include "cli/cli.h"
 
@@ -8,8 +9,8 @@ struct step {
     int (*run)(struct cli *cli);
 };
 
-/* Runs the steps to the first failure, whose text then names the step.  Says of each that changed something what it
- * took.  Returns how many did. */
+/* Runs the steps to the first failure, whose text then names the step.  Says of each that changed something
+ * what it took.  Returns how many did. */
 int steps_run(struct cli *cli, const struct step *steps) MUST_CHECK;
 
 /* prepare.c: all that can be made before anything is started. */

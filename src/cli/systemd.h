@@ -1,0 +1,8 @@
+/* systemd.h - our daemons as units of systemd. */
+#pragma once
+#include "cli/daemons.h"
+
+/* The unit is there, enabled and running, or disabled and stopped.  Returns 1 when that was news. */
+int systemd_want(struct cli *cli, enum daemon daemon, bool wanted) MUST_CHECK;
+int systemd_restart(struct cli *cli, enum daemon daemon) MUST_CHECK;
+bool systemd_running(struct cli *cli, enum daemon daemon);
