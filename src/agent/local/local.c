@@ -1,0 +1,313 @@
+#include "agent/local/local.h"
+
+#include <endian.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/file.h"
+#include "agent/local/digest.h"
+#include "base/crash.h"
+#include "base/env.h"
+
+enum { QCOW2_MAGIC = 0x514649fb, COPY_MS = 3600 * 1000, CREATE_MS = 60 * 1000 };
+static const int64_t GIB = (int64_t)1 << 30, MIB = 1 << 20;
+
+struct local {
+    struct local_config config;
+};
+
+/* ---- names ---- */
+
+static const char *guest_dir(struct local *l, struct cx *cx, const char *guest_id)
+{
+    return cx_printf(cx, "%s/guests/%s", l->config.state_dir, guest_id);
+}
+
+static const char *in_guest(struct local *l, struct cx *cx, const char *guest_id, const char *name)
+{
+    return cx_printf(cx, "%s/guests/%s/%s", l->config.state_dir, guest_id, name);
+}
+
+/* Where an image's bytes are, or will be. */
+static const char *image_path(struct local *l, struct cx *cx, const struct wire_image *image)
+{
+    const char *shared = cx_printf(cx, "%s/%s", l->config.image_dir, image->id);
+    if (access(shared, R_OK) == 0)
+        return shared;
+    return cx_printf(cx, "%s/images/%s", l->config.state_dir, image->id);
+}
+
+static struct guest_files local_files(void *self, struct cx *cx, const struct wire_guest *g, const char *id)
+{
+    struct local *l = self;
+    return (struct guest_files){
+        .dir = guest_dir(l, cx, id),
+        .root = in_guest(l, cx, id, "disk.qcow2"),
+        .ephemeral = !g || g->ephemeral_gib ? in_guest(l, cx, id, "disk.ephemeral") : NULL,
+        .swap = !g || g->swap_mib ? in_guest(l, cx, id, "disk.swap") : NULL,
+        .config_drive = !g || g->config_drive ? in_guest(l, cx, id, "config.iso") : NULL,
+        .kernel = g && g->kernel ? image_path(l, cx, g->kernel) : NULL,
+        .ramdisk = g && g->ramdisk ? image_path(l, cx, g->ramdisk) : NULL,
+        .overlay = in_guest(l, cx, id, "overlay.qcow2"),
+        .console = in_guest(l, cx, id, "console.log"),
+        .vnc = in_guest(l, cx, id, "vnc.sock"),
+    };
+}
+
+/* ---- images ---- */
+
+int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes)
+{
+    struct {
+        uint32_t magic, version;
+        uint64_t backing_offset;
+        uint32_t backing_n, cluster_bits;
+        uint64_t size;
+    } __attribute__((packed)) h;
+    CLEAN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h)
+        return fail(cx, KIND_INVALID, "The image can't be read: %s", fd < 0 ? strerror(errno) : "it is too short");
+    int64_t size = (int64_t)be64toh(h.size);
+    if (be32toh(h.magic) != QCOW2_MAGIC || h.backing_offset != 0 || size <= 0)
+        return fail(cx, KIND_INVALID, "The image is no qcow2 file that stands alone; upload it again");
+    *ret_bytes = size;
+    return 0;
+}
+
+static int fetch_image(struct local *l, struct cx *cx, const struct wire_image *image, const char *path)
+{
+    if (!l->config.fetch)
+        return fail(cx, KIND_NOT_FOUND, "The image %s is not on this host", image->id);
+    const char *part = cx_printf(cx, "%s.%s.part", path, uuid_new(cx->arena));
+    CLEAN_FD fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't write %s: %s", part, strerror(errno));
+    int r = l->config.fetch(l->config.arg, cx, image->id, fd);
+    if (r >= 0)
+        r = digest_check(cx, fd, image);
+    if (r >= 0)
+        r = file_publish(cx, part, path);
+    if (r < 0)
+        unlink(part);
+    return r;
+}
+
+/* Two guests may fetch the same image at once: both get a whole one, the later name wins. */
+static int have_image(struct local *l, struct cx *cx, const struct wire_image *image, const char **ret_path)
+{
+    if (!image)
+        return 0;
+    if (!uuid_valid(image->id))
+        return fail(cx, KIND_INVALID, "The image has no proper id");
+    const char *path = image_path(l, cx, image);
+    if (!file_exists(path))
+        TRY(fetch_image(l, cx, image, path));
+    if (access(path, R_OK) < 0)
+        return fail(cx, KIND_INVALID, "The image %s can't be read: %s", image->id, strerror(errno));
+    if (ret_path)
+        *ret_path = path;
+    return 0;
+}
+
+/* ---- disks ---- */
+
+/* Makes the root disk: an overlay of the size asked for, and never smaller than the image.  "-u": the backing file is
+ * ours and its format known, nobody has to open it. */
+static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g, const char *path)
+{
+    const char *part = cx_printf(cx, "%s.part", path), *base = NULL, *format = "raw";
+    int64_t bytes = g->root_gib * GIB;
+
+    TRY(have_image(l, cx, g->image, &base));
+    if (base) {
+        int64_t image_bytes = file_size(base);
+        if (str_eq(g->image->format, "qcow2")) {
+            format = "qcow2";
+            TRY(local_qcow2_size(cx, base, &image_bytes));
+        }
+        bytes = image_bytes > bytes ? image_bytes : bytes;
+    }
+    if (bytes <= 0)
+        return fail(cx, KIND_INVALID, "The server has neither an image nor a disk size");
+    const char *size = cx_printf(cx, "%lld", (long long)((bytes + 511) / 512 * 512));
+    const char *const overlay[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", format,
+                                    "-b",       base,     part, size, NULL };
+    const char *const empty[] = { "qemu-img", "create", "-q", "-f", "qcow2", part, size, NULL };
+    TRY(child_must(cx, base ? overlay : empty, NULL, CREATE_MS));
+    return file_publish(cx, part, path);
+}
+
+static int make_sparse(struct cx *cx, const char *path, int64_t bytes)
+{
+    const char *part = cx_printf(cx, "%s.part", path);
+    CLEAN_FD fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, bytes) < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't make the disk %s: %s", path, strerror(errno));
+    return file_publish(cx, part, path);
+}
+
+static int make_swap(struct cx *cx, const char *path, int64_t bytes)
+{
+    const char *part = cx_printf(cx, "%s.made", path);
+    TRY(make_sparse(cx, part, bytes));
+    const char *const argv[] = { "mkswap", "-q", part, NULL };
+    TRY(child_must(cx, argv, NULL, CREATE_MS));
+    return file_publish(cx, part, path);
+}
+
+static int put_drive_file(struct cx *cx, const char *dir, const struct drive_file *f)
+{
+    const char *path = cx_printf(cx, "%s/%s", dir, f->path);
+    TRY(file_make_dir(cx, arena_strndup(cx->arena, path, (size_t)(strrchr(path, '/') - path)), 0700));
+    CLEAN_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, f->data, f->n) != (ssize_t)f->n)
+        return fail(cx, KIND_UNAVAILABLE, "Can't write %s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int make_config_drive(struct cx *cx, struct drive drive, const char *path)
+{
+    const char *dir = cx_printf(cx, "%s.d", path), *part = cx_printf(cx, "%s.part", path);
+    for (size_t i = 0; i < drive.n; i++)
+        TRY(put_drive_file(cx, dir, &drive.files[i]));
+    const char *const make[] = { "genisoimage", "-quiet", "-V", "config-2", "-J", "-r", "-o", part, dir, NULL };
+    TRY(child_must(cx, make, NULL, CREATE_MS));
+    const char *const clean[] = { "rm", "-rf", dir, NULL };
+    TRY(child_must(cx, clean, NULL, CREATE_MS));
+    return file_publish(cx, part, path);
+}
+
+/* The root disk comes last: where it is, everything is. */
+static int local_make(void *self, struct cx *cx, const struct wire_guest *g, struct drive drive)
+{
+    struct local *l = self;
+    struct guest_files f = local_files(l, cx, g, g->id);
+    if (!uuid_valid(g->id))
+        return fail(cx, KIND_INVALID, "The server has no proper id");
+    TRY(file_make_dir(cx, f.dir, 0700));
+    TRY(have_image(l, cx, g->kernel, NULL));
+    TRY(have_image(l, cx, g->ramdisk, NULL));
+    if (f.ephemeral && !file_exists(f.ephemeral))
+        TRY(make_sparse(cx, f.ephemeral, g->ephemeral_gib * GIB));
+    if (f.swap && !file_exists(f.swap))
+        TRY(make_swap(cx, f.swap, g->swap_mib * MIB));
+    if (f.config_drive && !file_exists(f.config_drive))
+        TRY(make_config_drive(cx, drive, f.config_drive));
+    crash_point("before root disk");
+    if (!file_exists(f.root))
+        TRY(make_root(l, cx, g, f.root));
+    crash_point("after root disk");
+    return 0;
+}
+
+static int local_remove(void *self, struct cx *cx, const char *guest_id)
+{
+    const char *dir = guest_dir(self, cx, guest_id);
+    if (!uuid_valid(guest_id))
+        return fail(cx, KIND_INVALID, "The server has no proper id");
+    const char *const clean[] = { "rm", "-rf", cx_printf(cx, "%s/config.iso.d", dir), NULL };
+    TRY(child_must(cx, clean, NULL, CREATE_MS));
+    return file_remove_dir(cx, dir);
+}
+
+static int local_see(void *self, struct cx *cx, const struct wire_guest *g, const char *id, struct guest_seen *ret_seen)
+{
+    struct guest_files f = local_files(self, cx, g, id);
+    ret_seen->files = file_exists(f.dir);
+    ret_seen->disks = file_exists(f.root) && (!g || ((!f.kernel || file_exists(f.kernel)) &&
+                                                     (!f.ramdisk || file_exists(f.ramdisk))));
+    ret_seen->overlay_left = file_exists(f.overlay);
+    return 0;
+}
+
+static int local_list(void *self, struct cx *cx, struct strs *ret_ids)
+{
+    struct local *l = self;
+    struct strs names = { 0 };
+    TRY(file_list(cx, cx_printf(cx, "%s/guests", l->config.state_dir), &names));
+    *ret_ids = (struct strs){ 0 };
+    for (size_t i = 0; i < names.n; i++)
+        if (uuid_valid(names.items[i]))
+            *arena_push(cx->arena, &ret_ids->items, &ret_ids->n) = names.items[i];
+    return 0;
+}
+
+/* ---- snapshots ---- */
+
+static int local_copy(void *self, struct cx *cx, const char *guest_id, const char *image_id, const char **ret_path,
+                      int64_t *ret_size_bytes)
+{
+    struct local *l = self;
+    struct guest_files f = local_files(l, cx, NULL, guest_id);
+    const char *path = cx_printf(cx, "%s/outbox/%s", l->config.state_dir, image_id);
+    const char *part = cx_printf(cx, "%s.part", path);
+    if (!uuid_valid(image_id))
+        return fail(cx, KIND_INVALID, "The snapshot's image has no proper id");
+    if (!file_exists(path)) {
+        const char *const argv[] = { "qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", f.root, part, NULL };
+        crash_point("before snapshot copy");
+        int r = child_must(cx, argv, NULL, COPY_MS);
+        if (r < 0)
+            unlink(part);
+        TRY(r);
+        TRY(file_publish(cx, part, path));
+    }
+    *ret_path = path;
+    *ret_size_bytes = file_size(path);
+    return 0;
+}
+
+static int local_drop_copy(void *self, struct cx *cx, const char *image_id)
+{
+    struct local *l = self;
+    return file_remove(cx, cx_printf(cx, "%s/outbox/%s", l->config.state_dir, image_id));
+}
+
+static int local_merge(void *self, struct cx *cx, const char *guest_id)
+{
+    struct guest_files f = local_files(self, cx, NULL, guest_id);
+    const char *const argv[] = { "qemu-img", "commit", "-q", "-d", "-f", "qcow2", "-b", f.root, f.overlay, NULL };
+    crash_point("before overlay commit");
+    TRY(child_must(cx, argv, NULL, COPY_MS));
+    crash_point("after overlay commit");
+    return file_remove(cx, f.overlay);
+}
+
+static int local_drop_overlay(void *self, struct cx *cx, const char *guest_id)
+{
+    return file_remove(cx, in_guest(self, cx, guest_id, "overlay.qcow2"));
+}
+
+static void local_free(void *self)
+{
+    free(self);
+}
+
+int local_new(struct cx *cx, const struct local_config *config, struct storage *ret_storage)
+{
+    static const char *const folders[] = { "guests", "images", "outbox" };
+    for (size_t i = 0; i < N_ELEMENTS(folders); i++)
+        TRY(file_make_dir(cx, cx_printf(cx, "%s/%s", config->state_dir, folders[i]), 0711));
+    struct local *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->config = *config;
+    *ret_storage = (struct storage){
+        .self = l,
+        .free = local_free,
+        .see = local_see,
+        .list = local_list,
+        .files = local_files,
+        .make = local_make,
+        .remove = local_remove,
+        .copy = local_copy,
+        .drop_copy = local_drop_copy,
+        .merge = local_merge,
+        .drop_overlay = local_drop_overlay,
+    };
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* local.h - guests' disks as files of this host: qcow2 overlays over images that are never written.
+ *
+ * state_dir/guests/ID/   disk.qcow2, disk.ephemeral, disk.swap, config.iso, overlay.qcow2 (during a snapshot), console.log
+ * state_dir/images/ID    images fetched from the controller; those in image_dir are used where they are
+ * state_dir/outbox/ID    finished snapshots on their way to the controller
+ *
+ * A file appears under its name only when it is finished.  No tool ever opens a tenant's bytes to find out what they
+ * are: formats are always given, the one size that must be known is read here from the qcow2 header. */
+#pragma once
+#include "agent/driver.h"
+
+struct local_config {
+    const char *state_dir, *image_dir;
+    /* Fetches the image's bytes into 'fd'; NULL: only image_dir is looked at. */
+    int (*fetch)(void *arg, struct cx *cx, const char *image_id, int fd);
+    void *arg;
+};
+
+/* Fills 'ret_storage'; the strings of 'config' must live as long. */
+int local_new(struct cx *cx, const struct local_config *config, struct storage *ret_storage) MUST_CHECK;
+/* The virtual size of a qcow2 file without a backing file.  Errors: INVALID. */
+int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes) MUST_CHECK;

@@ -1,0 +1,100 @@
+#include "agent/render/nft_parts.h"
+
+#include "base/env.h"
+
+/* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't take. */
+struct sources {
+    struct strs marks, open, macs, arp, ip, ip6;
+    struct buf ranges;
+};
+
+static void add_source(struct rules *r, struct sources *s, const char *tap, const char *mac, const char *address)
+{
+    struct arena *a = r->cx->arena;
+    struct cidr c;
+    if (!mac_valid(mac, NULL))
+        return;
+    nft_add(a, &s->macs, "\"%s\" . %s", tap, mac);
+    if (cidr_parse(address, &c) < 0)
+        return;
+    const char *text = cidr_text(a, &c);
+    if (!cidr_is_one(&c)) {
+        if (c.family == 4)
+            buf_printf(&s->ranges, "\t\tiifname \"%s\" arp saddr ether %s arp saddr ip %s accept\n", tap, mac, text);
+        buf_printf(&s->ranges, "\t\tiifname \"%s\" ether saddr %s %s saddr %s accept\n", tap, mac,
+                   c.family == 6 ? "ip6" : "ip", text);
+    } else if (c.family == 4) {
+        nft_add(a, &s->arp, "\"%s\" . %s . %s", tap, mac, text);
+        nft_add(a, &s->ip, "\"%s\" . %s . %s", tap, mac, text);
+    } else {
+        nft_add(a, &s->ip6, "\"%s\" . %s . %s", tap, mac, text);
+    }
+}
+
+static void add_port(struct rules *r, struct sources *s, const struct wire_port *p)
+{
+    struct arena *a = r->cx->arena;
+    const struct wire_pair *pairs = p->pairs.items;
+    char tap[16];
+
+    wire_tap_name(p->id, tap);
+    nft_add(a, &s->marks, "\"%s\" : 0x%08llx", tap, (unsigned long long)p->mark);
+    if (!p->secured) {
+        nft_add(a, &s->open, "\"%s\"", tap);
+        return;
+    }
+    for (size_t i = 0; i < p->ips.n; i++)
+        add_source(r, s, tap, p->mac, p->ips.items[i]);
+    add_source(r, s, tap, p->mac, mac_link_local(a, p->mac));
+    for (size_t i = 0; i < p->pairs.n; i++)
+        add_source(r, s, tap, pairs[i].mac ? pairs[i].mac : p->mac, pairs[i].ip);
+}
+
+/* The order matters: the mark first (also of packets that are dropped later, for the counters of whoever looks), then
+ * the MAC for every protocol, then what a guest without an address may say, then its addresses, then nothing. */
+static const char chains[] =
+    "\tchain prerouting {\n"
+    "\t\ttype filter hook prerouting priority -300; policy accept;\n"
+    "\t\tiifname @taps jump tap\n"
+    "\t}\n"
+    "\tchain tap {\n"
+    "\t\tmeta mark set iifname map @port_marks\n"
+    "\t\tiifname @open_taps accept\n"
+    "\t\tiifname . ether saddr != @macs drop\n"
+    "\t\tarp saddr ip 0.0.0.0 accept\n"
+    "\t\tiifname . arp saddr ether . arp saddr ip @arp_sources accept\n"
+    "\t\tip saddr 0.0.0.0 udp sport 68 udp dport 67 accept\n"
+    "\t\tether type ip udp sport 67 udp dport 68 drop\n"
+    "\t\tether type ip6 udp sport 547 drop\n"
+    "\t\ticmpv6 type nd-router-advert drop\n"
+    "\t\tip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } accept\n"
+    "\t\tiifname . ether saddr . ip saddr @ip_sources accept\n"
+    "\t\tiifname . ether saddr . ip6 saddr @ip6_sources accept\n";
+
+void nft_put_spoof(struct rules *r)
+{
+    struct arena *a = r->cx->arena;
+    struct sources s = { .ranges = buf_new(a) };
+    const struct net_port *ports = r->plan->ports.items;
+    struct strs taps = { 0 };
+    char tap[16];
+
+    for (size_t i = 0; i < r->plan->ports.n; i++) {
+        if (!uuid_valid(ports[i].port->id) || !mac_valid(ports[i].port->mac, NULL))
+            continue;
+        wire_tap_name(ports[i].port->id, tap);
+        nft_add(a, &taps, "\"%s\"", tap);
+        add_port(r, &s, ports[i].port);
+    }
+    buf_puts(&r->out, "table bridge alamo {\n");
+    nft_put_set(&r->out, "set taps", "ifname", "", taps);
+    nft_put_set(&r->out, "map port_marks", "ifname : mark", "", s.marks);
+    nft_put_set(&r->out, "set open_taps", "ifname", "", s.open);
+    nft_put_set(&r->out, "set macs", "ifname . ether_addr", "", s.macs);
+    nft_put_set(&r->out, "set arp_sources", "ifname . ether_addr . ipv4_addr", "", s.arp);
+    nft_put_set(&r->out, "set ip_sources", "ifname . ether_addr . ipv4_addr", "", s.ip);
+    nft_put_set(&r->out, "set ip6_sources", "ifname . ether_addr . ipv6_addr", "", s.ip6);
+    buf_puts(&r->out, chains);
+    buf_puts(&r->out, buf_text(&s.ranges));
+    buf_puts(&r->out, "\t\tdrop\n\t}\n}\n");
+}
