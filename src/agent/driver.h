@@ -18,7 +18,7 @@ struct guest_seen {
     enum guest_power power; /* SUSPENDED: off with its memory saved */
     bool crashed;           /* off because QEMU died, not by the guest's or our wish */
     struct strs taps;       /* of the running guest */
-    bool on_overlay;        /* the running guest writes into a snapshot's overlay */
+    bool on_overlay;        /* by its definition it writes into a snapshot's overlay */
     bool disks;             /* all its files are there */
     bool overlay_left;      /* the overlay's file is there */
     bool files;             /* something of it is on disk */

@@ -1,0 +1,258 @@
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/file.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "http/server.h"
+
+LOG_MODULE("agent");
+
+/* ---- guests ---- */
+
+struct guest *agent_guest(struct agent *a, const char *id)
+{
+    for (size_t i = 0; i < a->n_guests; i++)
+        if (str_eq(a->guests[i]->id, id))
+            return a->guests[i];
+    return NULL;
+}
+
+struct guest *agent_guest_make(struct agent *a, const char *id)
+{
+    struct guest *g = agent_guest(a, id);
+    if (g)
+        return g;
+    if (a->n_guests == a->cap_guests) {
+        a->cap_guests = a->cap_guests ? a->cap_guests * 2 : 64;
+        a->guests = realloc(a->guests, a->cap_guests * sizeof(struct guest *));
+        if (!a->guests)
+            abort();
+    }
+    g = calloc(1, sizeof *g);
+    if (!g)
+        abort();
+    memcpy(g->id, id, strnlen(id, sizeof g->id - 1));
+    g->arena = arena_new();
+    g->phase = "building";
+    g->dirty = true;
+    a->guests[a->n_guests++] = g;
+    return g;
+}
+
+static void guest_free(struct guest *g)
+{
+    doc_unref(g->doc);
+    arena_free(g->arena);
+    free(g);
+}
+
+void agent_guest_drop(struct agent *a, struct guest *g)
+{
+    for (size_t i = 0; i < a->n_guests; i++)
+        if (a->guests[i] == g) {
+            a->guests[i] = a->guests[--a->n_guests];
+            guest_free(g);
+            return;
+        }
+}
+
+void agent_guest_changed(void *agent, const char *guest_id)
+{
+    struct agent *a = agent;
+    pthread_mutex_lock(&a->lock);
+    struct guest *g = agent_guest(a, guest_id);
+    if (g) {
+        g->dirty = true;
+        g->next_us = 0;
+        agent_wake(a);
+    }
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* ---- waiting ---- */
+
+void agent_wake(struct agent *a)
+{
+    pthread_cond_broadcast(&a->changed);
+}
+
+/* With the lock held, although it gives it up meanwhile. */
+void agent_wait(struct agent *a, int64_t until_us)
+{
+    struct timespec t = { until_us / 1000000, until_us % 1000000 * 1000 };
+    pthread_cond_timedwait(&a->changed, &a->lock, &t);
+}
+
+void agent_stop(struct agent *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->stop = true;
+    agent_wake(a);
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* ---- the network's plan ---- */
+
+/* A guest that failed before it ever ran leaves no tap either. */
+static bool has_ports(struct agent *a, const struct doc *d)
+{
+    const struct guest *g = agent_guest(a, d->id);
+    const struct wire_guest *wanted = d->value;
+    return !(g && g->record.failed && g->record.failed_gen == wanted->gen && !g->record.built);
+}
+
+static void add_ports(struct net_port **ports, size_t *n, struct arena *arena, const struct wire_guest *g)
+{
+    const struct wire_port *items = g->ports.items;
+    for (size_t i = 0; i < g->ports.n; i++)
+        *arena_push(arena, ports, n) = (struct net_port){ &items[i], g->id };
+}
+
+/* The order of documents is by id, so that the same documents always render to the same text. */
+static int by_id(const void *a, const void *b)
+{
+    return strcmp((*(struct doc *const *)a)->id, (*(struct doc *const *)b)->id);
+}
+
+struct plan_of agent_plan(struct agent *a, struct arena *arena)
+{
+    struct plan_of p = { .docs = arena_new_array(arena, struct doc *, a->docs.n), .n = a->docs.n };
+    struct net_port *ports = NULL;
+    size_t n_ports = 0;
+    const struct wire_network **networks = arena_new_array(arena, const struct wire_network *, p.n);
+    const struct wire_group **groups = arena_new_array(arena, const struct wire_group *, p.n);
+    const struct wire_router **routers = arena_new_array(arena, const struct wire_router *, p.n);
+    const struct wire_floating **floatings = arena_new_array(arena, const struct wire_floating *, p.n);
+
+    p.plan = (struct net_plan){ .settings = &a->net, .networks = networks, .groups = groups, .routers = routers,
+                                .floatings = floatings };
+    for (size_t i = 0; i < p.n; i++)
+        p.docs[i] = doc_ref(a->docs.items[i]);
+    if (p.n)
+        qsort(p.docs, p.n, sizeof(struct doc *), by_id);
+    for (size_t i = 0; i < p.n; i++) {
+        const void *value = p.docs[i]->value;
+        switch (p.docs[i]->kind) {
+        case DOC_GUEST:
+            if (has_ports(a, p.docs[i]))
+                add_ports(&ports, &n_ports, arena, value);
+            break;
+        case DOC_NETWORK:
+            networks[p.plan.n_networks++] = value;
+            break;
+        case DOC_GROUP:
+            groups[p.plan.n_groups++] = value;
+            break;
+        case DOC_ROUTER:
+            routers[p.plan.n_routers++] = value;
+            break;
+        case DOC_FLOATING:
+            floatings[p.plan.n_floatings++] = value;
+            break;
+        case DOC_KIND_N:
+            break;
+        }
+    }
+    p.plan.ports = (struct list){ ports, n_ports };
+    return p;
+}
+
+void agent_plan_free(struct plan_of *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        doc_unref(p->docs[i]);
+    p->n = 0;
+}
+
+/* ---- life ---- */
+
+/* Every guest of which anything is known: a document, a record, files, a domain. */
+static int load_guests(struct cx *cx, struct agent *a)
+{
+    struct strs ids = { 0 };
+    for (size_t i = 0; i < a->docs.n; i++)
+        if (a->docs.items[i]->kind == DOC_GUEST)
+            agent_guest_make(a, a->docs.items[i]->id)->doc = doc_ref(a->docs.items[i]);
+    TRY(record_list(cx, a->settings.state_dir, &ids));
+    for (size_t i = 0; i < ids.n; i++)
+        agent_guest_make(a, ids.items[i]);
+    TRY(a->drivers.storage.list(a->drivers.storage.self, cx, &ids));
+    for (size_t i = 0; i < ids.n; i++)
+        agent_guest_make(a, ids.items[i]);
+    if (a->drivers.hypervisor.list(a->drivers.hypervisor.self, cx, &ids) < 0)
+        fail_clear(cx); /* not there yet; strangers among its guests are found by the next full look */
+    for (size_t i = 0; i < ids.n; i++)
+        agent_guest_make(a, ids.items[i]);
+    for (size_t i = 0; i < a->n_guests; i++) {
+        struct guest *g = a->guests[i];
+        struct guest_record r;
+        if (record_load(cx, a->settings.state_dir, g->id, &r) < 0) {
+            log_warn("the record of %s is damaged: %s", g->id, cx->text);
+            fail_clear(cx);
+        }
+        g->record = record_copy(g->arena, &r);
+        g->net_seq = 1;
+    }
+    return 0;
+}
+
+/* Once a minute everything is looked at again: drift, and what no event told. */
+static void look_at_all(struct agent *a)
+{
+    enum { PERIOD_S = 60 };
+    int64_t next = now_us() + (int64_t)PERIOD_S * 1000000;
+    pthread_mutex_lock(&a->lock);
+    while (!a->stop) {
+        agent_wait(a, next);
+        if (now_us() < next)
+            continue;
+        next = now_us() + (int64_t)PERIOD_S * 1000000;
+        for (size_t i = 0; i < a->n_guests; i++)
+            a->guests[i]->dirty = true;
+        a->net_next_us = 0;
+        agent_wake(a);
+    }
+    pthread_mutex_unlock(&a->lock);
+}
+
+int agent_run(struct cx *cx, struct agent *a)
+{
+    static void *(*const lives[])(void *) = { net_thread, sync_poll_thread, sync_report_thread };
+    pthread_t threads[AGENT_WORKERS + N_ELEMENTS(lives)];
+    struct http_server *server = NULL;
+    size_t n = 0;
+
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->changed, NULL);
+    a->net_arena = arena_new();
+    a->event_arena = arena_new();
+    TRY(file_make_dir(cx, cx_printf(cx, "%s/records", a->settings.state_dir), 0700));
+    TRY(docs_load(cx, &a->docs, cx_printf(cx, "%s/docs", a->settings.state_dir)));
+    TRY(load_guests(cx, a));
+    a->net_seq = 1;
+    for (size_t i = 0; i < N_ELEMENTS(lives); i++)
+        if (pthread_create(&threads[n], NULL, lives[i], a) == 0)
+            n++;
+    for (size_t i = 0; i < AGENT_WORKERS; i++)
+        if (pthread_create(&threads[n], NULL, work_thread, a) == 0)
+            n++;
+    log_info("%s holds %zu documents, %zu guests", a->settings.host_name, a->docs.n, a->n_guests);
+    int r = serve_start(a, cx, &server);
+    if (r < 0)
+        agent_stop(a);
+    look_at_all(a);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    http_server_stop(server);
+    while (a->n_guests)
+        agent_guest_drop(a, a->guests[0]);
+    docs_free(&a->docs);
+    arena_free(a->net_arena);
+    arena_free(a->event_arena);
+    free(a->guests);
+    return r;
+}

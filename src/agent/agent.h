@@ -1,0 +1,102 @@
+/* agent.h - the host agent: what it holds, and its threads.
+ *
+ * Workers bring guests to what is wanted, one guest each at a time; one thread does the network; two talk with the
+ * controller (one waits for news, one brings ours); one serves metadata.  One lock guards what they share; no driver
+ * is called, nothing is read from disk or wire, under it. */
+#pragma once
+#include <pthread.h>
+
+#include "agent/docs.h"
+#include "agent/driver.h"
+#include "agent/record.h"
+#include "agent/settings.h"
+
+enum { AGENT_WORKERS = 4, EVENTS_MAX = 1000 };
+
+/* A guest that is wanted, or of which something is left. */
+struct guest {
+    char id[40];
+    struct doc *doc;            /* NULL: nothing of it is wanted */
+    struct arena *arena;        /* of 'record' */
+    struct guest_record record; /* changed only by the worker that has the guest */
+    bool busy, dirty;           /* a worker has it; it has to be looked at */
+    int64_t next_us;            /* not before (monotonic); 0: at once */
+    int64_t deadline_us;        /* wall clock; when it passes the guest is looked at again */
+    int64_t retries;
+    int64_t net_seq;            /* the network as of this change is what it needs */
+
+    /* The report, and what the controller knows of it. */
+    const char *phase, *step;
+    enum guest_power power;
+    bool absent_known;     /* 'power' was really seen */
+    int64_t gen;
+    int64_t seq, acked;    /* the report's own count */
+    bool gone;
+};
+
+struct agent {
+    struct settings settings;
+    struct net_settings net;
+    struct drivers drivers;
+    const char *boot_id, *public_ip, *cpu_model;
+    int64_t cpus, ram_mib;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* anything that a thread may wait for */
+    bool stop;
+
+    struct docs docs;
+    struct guest **guests;
+    size_t n_guests, cap_guests;
+    bool synced; /* the controller has answered this process: what has no document is not wanted */
+
+    int64_t net_seq, net_applied; /* what is wanted, and done */
+    int64_t net_next_us;
+    struct arena *net_arena; /* of the next three */
+    struct list net_faults;  /* struct net_fault */
+    const char *net_error;   /* the whole network can't be had, or NULL */
+    bool net_waiting;        /* something unwanted is still in use */
+
+    struct list events; /* struct wire_event, not yet acknowledged */
+    struct arena *event_arena;
+    int64_t event_seq, seq; /* the last report's count */
+    struct hypervisor_facts facts;
+    bool facts_known;
+    char facts_version[32];
+};
+
+/* ---- agent.c ---- */
+/* Reads what is stored and starts all threads; returns when 'agent_stop' was called.  Errors: of the start. */
+int agent_run(struct cx *cx, struct agent *a) MUST_CHECK;
+/* Asks the agent to end; safe in a signal handler's thread. */
+void agent_stop(struct agent *a);
+/* With the lock held. */
+void agent_wake(struct agent *a);
+struct guest *agent_guest(struct agent *a, const char *id); /* NULL: unknown */
+struct guest *agent_guest_make(struct agent *a, const char *id);
+void agent_guest_drop(struct agent *a, struct guest *g);
+/* A network plan of all documents; they are referred to by '*ret_docs' until agent_plan_free(). */
+struct plan_of {
+    struct net_plan plan;
+    struct doc **docs;
+    size_t n;
+};
+struct plan_of agent_plan(struct agent *a, struct arena *arena);
+void agent_plan_free(struct plan_of *p);
+/* Without the lock: waits on 'changed' at most this long. */
+void agent_wait(struct agent *a, int64_t until_us);
+/* A call came from the hypervisor: the guest is to be looked at.  Without the lock. */
+void agent_guest_changed(void *agent, const char *guest_id);
+
+/* ---- work.c, net.c, sync.c, serve.c: one thread's life each ---- */
+void *work_thread(void *agent);
+void *net_thread(void *agent);
+void *sync_poll_thread(void *agent);
+void *sync_report_thread(void *agent);
+/* Takes an answer over.  Without the lock. */
+int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer) MUST_CHECK;
+/* Fetches an image's bytes from the controller; for storage. */
+int sync_fetch(void *agent, struct cx *cx, const char *image_id, int fd) MUST_CHECK;
+int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char *path) MUST_CHECK;
+struct http_server;
+int serve_start(struct agent *a, struct cx *cx, struct http_server **ret_server) MUST_CHECK;

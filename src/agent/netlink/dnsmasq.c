@@ -1,0 +1,135 @@
+#include "agent/netlink/parts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/file.h"
+#include "agent/render/render.h"
+#include "base/buf.h"
+#include "base/crash.h"
+#include "base/env.h"
+#include "base/log.h"
+
+LOG_MODULE("dnsmasq");
+
+enum { FILE_MAX = 64 << 20, STOP_US = 3 * 1000000, POLL_US = 2000 };
+
+static const char *conf_path(struct cx *cx, const struct netlink_config *c)
+{
+    return cx_printf(cx, "%s/dnsmasq.conf", c->run_dir);
+}
+
+static struct dnsmasq_files files_of(struct cx *cx, const struct netlink_config *c)
+{
+    return (struct dnsmasq_files){
+        cx_printf(cx, "%s/dnsmasq.hosts", c->run_dir),   cx_printf(cx, "%s/dnsmasq.names", c->run_dir),
+        cx_printf(cx, "%s/dnsmasq.options", c->run_dir), cx_printf(cx, "%s/dnsmasq.leases", c->state_dir),
+        cx_printf(cx, "%s/dnsmasq.pid", c->run_dir),
+    };
+}
+
+/* The process that runs with our configuration, or 0: a number in a file alone proves nothing. */
+static pid_t running(struct cx *cx, const struct netlink_config *c)
+{
+    const char *text = NULL, *command = NULL;
+    const char *conf = conf_path(cx, c);
+    int64_t pid = 0;
+    size_t n = 0;
+    if (file_read(cx, files_of(cx, c).pid, 64, &text, NULL) < 0 ||
+        str_to_i64(arena_strndup(cx->arena, text, strcspn(text, "\n")), &pid) < 0 || pid < 2 ||
+        file_read(cx, cx_printf(cx, "/proc/%lld/cmdline", (long long)pid), 4096, &command, &n) < 0) {
+        fail_clear(cx);
+        return 0;
+    }
+    return memmem(command, n, conf, strlen(conf)) ? (pid_t)pid : 0;
+}
+
+int dnsmasq_stop(struct cx *cx, const struct netlink_config *c)
+{
+    pid_t pid = running(cx, c);
+    int64_t until = monotonic_us() + STOP_US;
+    if (!pid)
+        return 0;
+    kill(pid, SIGTERM);
+    while (running(cx, c) == pid && monotonic_us() < until)
+        usleep(POLL_US);
+    if (running(cx, c) == pid)
+        kill(pid, SIGKILL);
+    return file_remove(cx, files_of(cx, c).pid);
+}
+
+static int start(struct cx *cx, const struct netlink_config *c)
+{
+    const char *const argv[] = { "dnsmasq", cx_printf(cx, "--conf-file=%s", conf_path(cx, c)), NULL };
+    crash_point("before dnsmasq");
+    int r = child_must(cx, argv, NULL, 0);
+    crash_point("after dnsmasq");
+    return r;
+}
+
+static bool is_lease_of(const char *hosts, const char *mac, const char *ip)
+{
+    const char *rest = hosts;
+    while (*rest) {
+        size_t n = strcspn(rest, "\n");
+        const char *comma = memmem(rest, n, ip, strlen(ip));
+        if (comma && strncmp(rest, mac, strlen(mac)) == 0 && (comma[strlen(ip)] == '\n' || comma[strlen(ip)] == ','))
+            return true;
+        rest += n + (rest[n] == '\n');
+    }
+    return false;
+}
+
+/* Leases of MACs that the plan does not know with their address any more: dnsmasq would keep the address from its new
+ * owner until they run out.  Returns the lease file's text without them, or NULL when there is none. */
+static const char *without_stale(struct cx *cx, const char *leases, const char *hosts)
+{
+    struct buf kept = buf_new(cx->arena);
+    bool stale = false;
+    char *rest = cx_strdup(cx, leases), *line;
+    while ((line = strsep(&rest, "\n"))) {
+        char mac[32], ip[64];
+        if (sscanf(line, "%*s %31s %63s", mac, ip) == 2 && strchr(mac, ':') && !strchr(ip, ':') &&
+            !is_lease_of(hosts, mac, ip))
+            stale = true;
+        else if (*line)
+            buf_printf(&kept, "%s\n", line);
+    }
+    return stale ? buf_text(&kept) : NULL;
+}
+
+int dnsmasq_apply(struct cx *cx, const struct netlink_config *c, const struct net_plan *plan)
+{
+    struct dnsmasq_files files = files_of(cx, c);
+    struct dnsmasq_texts texts = { 0 };
+    const char *leases = "";
+
+    TRY(render_dnsmasq(cx, plan, &files, &texts));
+    if (!texts.conf)
+        return dnsmasq_stop(cx, c);
+    int reload = 0, restart = 0;
+    TRY(reload |= file_write_if_differs(cx, files.hosts, texts.hosts));
+    TRY(reload |= file_write_if_differs(cx, files.names, texts.names));
+    TRY(reload |= file_write_if_differs(cx, files.options, texts.options));
+    TRY(restart = file_write_if_differs(cx, conf_path(cx, c), texts.conf));
+    if (file_read(cx, files.leases, FILE_MAX, &leases, NULL) < 0)
+        fail_clear(cx);
+    const char *pruned = without_stale(cx, leases, texts.hosts);
+    pid_t pid = running(cx, c);
+    if (pid && (restart || pruned)) {
+        TRY(dnsmasq_stop(cx, c));
+        pid = 0;
+    }
+    if (pid) {
+        if (reload)
+            kill(pid, SIGHUP);
+        return 0;
+    }
+    if (pruned)
+        TRY(file_write_durably(cx, files.leases, pruned, strlen(pruned)));
+    log_info("starting for %zu networks", plan->n_networks);
+    return start(cx, c);
+}
