@@ -128,7 +128,10 @@ struct plan_of agent_plan(struct agent *a, struct arena *arena)
     const struct wire_router **routers = arena_new_array(arena, const struct wire_router *, p.n);
     const struct wire_floating **floatings = arena_new_array(arena, const struct wire_floating *, p.n);
 
-    p.plan = (struct net_plan){ .settings = &a->net, .networks = networks, .groups = groups, .routers = routers,
+    p.plan = (struct net_plan){ .settings = &a->net,
+                                .networks = networks,
+                                .groups = groups,
+                                .routers = routers,
                                 .floatings = floatings };
     for (size_t i = 0; i < p.n; i++)
         p.docs[i] = doc_ref(a->docs.items[i]);
@@ -200,17 +203,33 @@ static int load_guests(struct cx *cx, struct agent *a)
     return 0;
 }
 
-/* Once a minute everything is looked at again: drift, and what no event told. */
-static void look_at_all(struct agent *a)
+enum { LOOK_US = 60 * 1000000, SERVE_AGAIN_US = 2000000 };
+
+/* Metadata can be served once the network has its address. */
+static void try_serve(struct agent *a, struct http_server **server)
 {
-    enum { PERIOD_S = 60 };
-    int64_t next = now_us() + (int64_t)PERIOD_S * 1000000;
+    CLEAN_CX cx;
+    cx_begin(&cx);
+    if (serve_start(a, &cx, server) < 0)
+        log_warn("%s", cx.text);
+}
+
+/* Once a minute everything is looked at again: drift, and what no event told. */
+static void watch(struct agent *a, struct http_server **server)
+{
+    int64_t look = now_us() + LOOK_US, serve = 0;
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
-        agent_wait(a, next);
-        if (now_us() < next)
+        if (a->metadata_address && !*server && a->net_applied && now_us() >= serve) {
+            pthread_mutex_unlock(&a->lock);
+            try_serve(a, server);
+            pthread_mutex_lock(&a->lock);
+            serve = now_us() + SERVE_AGAIN_US;
+        }
+        agent_wait(a, a->metadata_address && !*server && a->net_applied ? serve : look);
+        if (now_us() < look)
             continue;
-        next = now_us() + (int64_t)PERIOD_S * 1000000;
+        look = now_us() + LOOK_US;
         for (size_t i = 0; i < a->n_guests; i++)
             a->guests[i]->dirty = true;
         a->net_next_us = 0;
@@ -226,8 +245,6 @@ int agent_run(struct cx *cx, struct agent *a)
     struct http_server *server = NULL;
     size_t n = 0;
 
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->changed, NULL);
     a->net_arena = arena_new();
     a->event_arena = arena_new();
     TRY(file_make_dir(cx, cx_printf(cx, "%s/records", a->settings.state_dir), 0700));
@@ -241,10 +258,7 @@ int agent_run(struct cx *cx, struct agent *a)
         if (pthread_create(&threads[n], NULL, work_thread, a) == 0)
             n++;
     log_info("%s holds %zu documents, %zu guests", a->settings.host_name, a->docs.n, a->n_guests);
-    int r = serve_start(a, cx, &server);
-    if (r < 0)
-        agent_stop(a);
-    look_at_all(a);
+    watch(a, &server);
     for (size_t i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
     http_server_stop(server);
@@ -254,5 +268,5 @@ int agent_run(struct cx *cx, struct agent *a)
     arena_free(a->net_arena);
     arena_free(a->event_arena);
     free(a->guests);
-    return r;
+    return 0;
 }

@@ -1,8 +1,9 @@
 /* agent.h - the host agent: what it holds, and its threads.
  *
- * Workers bring guests to what is wanted, one guest each at a time; one thread does the network; two talk with the
- * controller (one waits for news, one brings ours); one serves metadata.  One lock guards what they share; no driver
- * is called, nothing is read from disk or wire, under it. */
+ * Workers bring guests to what is wanted, one guest each at a time; one thread does the network; two talk
+ * with the controller (one waits for news, one brings ours); one serves metadata.  One lock guards what they
+ * share; no driver is called under it.  There is no orderly end: a process that may be killed at any time has
+ * none to lose. */
 #pragma once
 #include <pthread.h>
 
@@ -23,14 +24,14 @@ struct guest {
     int64_t next_us;            /* not before (monotonic); 0: at once */
     int64_t deadline_us;        /* wall clock; when it passes the guest is looked at again */
     int64_t retries;
-    int64_t net_seq;            /* the network as of this change is what it needs */
+    int64_t net_seq; /* the network as of this change is what it needs */
 
     /* The report, and what the controller knows of it. */
     const char *phase, *step;
     enum guest_power power;
-    bool absent_known;     /* 'power' was really seen */
+    bool absent_known; /* 'power' was really seen */
     int64_t gen;
-    int64_t seq, acked;    /* the report's own count */
+    int64_t seq, acked; /* the report's own count */
     bool gone;
 };
 
@@ -39,7 +40,8 @@ struct agent {
     struct net_settings net;
     struct drivers drivers;
     const char *boot_id, *public_ip, *cpu_model;
-    int64_t cpus, ram_mib;
+    const char *metadata_address; /* where metadata is served; NULL: nowhere */
+    int64_t cpus, ram_mib, disk_gib;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* anything that a thread may wait for */
@@ -59,16 +61,17 @@ struct agent {
 
     struct list events; /* struct wire_event, not yet acknowledged */
     struct arena *event_arena;
-    int64_t event_seq, seq; /* the last report's count */
+    int64_t event_seq, events_dropped; /* counts of events since the start */
+    int64_t seq;                       /* the last report's count */
     struct hypervisor_facts facts;
     bool facts_known;
     char facts_version[32];
 };
 
 /* ---- agent.c ---- */
-/* Reads what is stored and starts all threads; returns when 'agent_stop' was called.  Errors: of the start. */
+/* Reads what is stored, starts all threads and watches over them.  Returns only when 'agent_stop' was called
+ * (tests do) or with an error of the start. */
 int agent_run(struct cx *cx, struct agent *a) MUST_CHECK;
-/* Asks the agent to end; safe in a signal handler's thread. */
 void agent_stop(struct agent *a);
 /* With the lock held. */
 void agent_wake(struct agent *a);

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/env.h"
 
-enum { OUTPUT_MAX = 64 * 1024, TAIL = 400 };
+enum { OUTPUT_MAX_DEFAULT = 64 * 1024, TAIL = 400 };
 
 struct pipes {
     int in, out; /* our ends; -1: closed */
@@ -76,11 +76,11 @@ static void feed(struct pipes *p, const char **input)
     }
 }
 
-static void drain(struct pipes *p, struct buf *output)
+static void drain(struct pipes *p, struct buf *output, size_t max)
 {
     char piece[4096];
     ssize_t n = read(p->out, piece, sizeof piece);
-    if (n > 0 && output->len + (size_t)n <= OUTPUT_MAX)
+    if (n > 0 && output->len + (size_t)n <= max)
         buf_put(output, piece, (size_t)n);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         fd_close(&p->out);
@@ -88,11 +88,14 @@ static void drain(struct pipes *p, struct buf *output)
     }
 }
 
-/* Moves bytes and watches for the end of the program until 'until_us'; 1 when it is over.  The end of output is not
- * the end (daemons close it), and a daemon that keeps it open is no reason to wait once its parent has left. */
-static int converse(pid_t pid, struct pipes *p, const char *input, int64_t until_us, struct buf *output,
+/* Moves bytes and watches for the end of the program until 'until_us'; 1 when it is over.  The end of output
+ * is not the end (daemons close it), and a daemon that keeps it open is no reason to wait once its parent has
+ * left. */
+static int converse(pid_t pid, struct pipes *p, const struct child *c, int64_t until_us, struct buf *output,
                     int *ret_status)
 {
+    const char *input = c->input;
+    size_t max = c->output_max ? c->output_max : OUTPUT_MAX_DEFAULT;
     fcntl(p->out, F_SETFL, O_NONBLOCK);
     if (p->in >= 0)
         fcntl(p->in, F_SETFL, O_NONBLOCK);
@@ -102,12 +105,12 @@ static int converse(pid_t pid, struct pipes *p, const char *input, int64_t until
         if (fds[1].revents)
             feed(p, &input);
         if (fds[0].revents)
-            drain(p, output);
+            drain(p, output, max);
         pid_t done = waitpid(pid, ret_status, WNOHANG);
         if (done == pid) {
             for (size_t before = SIZE_MAX; p->out >= 0 && before != output->len;) {
                 before = output->len;
-                drain(p, output);
+                drain(p, output, max);
             }
             return 1;
         }
@@ -126,7 +129,7 @@ int child_run(struct cx *cx, const struct child *c, const char **ret_output)
     if (r < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't run %s: %s", c->argv[0], strerror(-r));
     int64_t timeout_ms = (c->timeout_ms ? c->timeout_ms : 30000) * slow_factor();
-    bool over = converse(pid, &p, c->input, monotonic_us() + timeout_ms * 1000, &output, &status);
+    bool over = converse(pid, &p, c, monotonic_us() + timeout_ms * 1000, &output, &status);
     if (!over) {
         kill(-pid, SIGKILL);
         waitpid(pid, &status, 0);
@@ -144,12 +147,14 @@ int child_run(struct cx *cx, const struct child *c, const char **ret_output)
 int child_must(struct cx *cx, const char *const *argv, const char *input, int64_t timeout_ms)
 {
     const char *output = "";
-    int status = child_run(cx, &(struct child){ .argv = argv, .input = input, .timeout_ms = timeout_ms }, &output);
+    int status =
+        child_run(cx, &(struct child){ .argv = argv, .input = input, .timeout_ms = timeout_ms }, &output);
     if (status <= 0)
         return status;
     size_t n = strlen(output);
     while (n && output[n - 1] == '\n')
         n--;
     const char *tail = arena_strndup(cx->arena, output, n);
-    return fail(cx, KIND_UNAVAILABLE, "%s failed (status %d): %s", argv[0], status, n > TAIL ? tail + n - TAIL : tail);
+    return fail(cx, KIND_UNAVAILABLE, "%s failed (status %d): %s", argv[0], status,
+                n > TAIL ? tail + n - TAIL : tail);
 }

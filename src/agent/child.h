@@ -5,12 +5,13 @@
 struct child {
     const char *const *argv; /* argv[0] is looked up on PATH; NULL-terminated */
     const char *input;       /* text for standard input, or NULL: /dev/null */
+    size_t output_max;       /* of what is kept; 0: 64 KiB */
     int64_t timeout_ms;      /* then it is killed; 0: 30 s; times slow_factor() */
 };
 
-/* Runs it and waits.  '*ret_output' (may be NULL) is what it wrote to standard output and error, at most 64 KiB,
- * in cx's arena, also after a failure.  Returns the exit status (0: success).
- * Errors: UNAVAILABLE when it can't be started, was killed by a signal or ran into the deadline. */
+/* Runs it and waits.  '*ret_output' (may be NULL) is what it wrote to standard output and error, up to the
+ * limit, in cx's arena, also after a failure.  Returns the exit status (0: success). Errors: UNAVAILABLE when
+ * it can't be started, was killed by a signal or ran into the deadline. */
 int child_run(struct cx *cx, const struct child *c, const char **ret_output) MUST_CHECK;
 
 /* The same for the common case: a status other than 0 is a failure whose text holds the end of the output. */

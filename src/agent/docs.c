@@ -19,11 +19,14 @@ static const struct doc_row {
     size_t size;
     size_t in_answer; /* offset of the list */
 } kinds[DOC_KIND_N] = {
-    [DOC_GUEST] = { "guest", wire_guest_fields, sizeof(struct wire_guest), offsetof(struct wire_answer, guests) },
+    [DOC_GUEST] = { "guest", wire_guest_fields, sizeof(struct wire_guest),
+                    offsetof(struct wire_answer, guests) },
     [DOC_NETWORK] = { "network", wire_network_fields, sizeof(struct wire_network),
                       offsetof(struct wire_answer, networks) },
-    [DOC_GROUP] = { "group", wire_group_fields, sizeof(struct wire_group), offsetof(struct wire_answer, groups) },
-    [DOC_ROUTER] = { "router", wire_router_fields, sizeof(struct wire_router), offsetof(struct wire_answer, routers) },
+    [DOC_GROUP] = { "group", wire_group_fields, sizeof(struct wire_group),
+                    offsetof(struct wire_answer, groups) },
+    [DOC_ROUTER] = { "router", wire_router_fields, sizeof(struct wire_router),
+                     offsetof(struct wire_answer, routers) },
     [DOC_FLOATING] = { "floating", wire_floating_fields, sizeof(struct wire_floating),
                        offsetof(struct wire_answer, floatings) },
 };
@@ -67,15 +70,16 @@ static int decode(struct cx *cx, enum doc_kind kind, const char *id, const char 
     void *value = arena_alloc(own.arena, kinds[kind].size);
     int r = json_parse(&own, text, strlen(text), &json);
     if (r >= 0)
-        r = json_read(&own, kinds[kind].fields, json, (struct json_rules){ .lenient = true, .where = kinds[kind].name },
-                      value);
+        r = json_read(&own, kinds[kind].fields, json,
+                      (struct json_rules){ .lenient = true, .where = kinds[kind].name }, value);
     if (r < 0) {
         cx->kind = own.kind;
         cx->text = cx_strdup(cx, own.text);
         arena_free(own.arena);
         return r;
     }
-    *d = (struct doc){ kind, arena_strdup(own.arena, id), arena_strdup(own.arena, version), value, own.arena, 1 };
+    *d = (struct doc){ kind, arena_strdup(own.arena, id), arena_strdup(own.arena, version), value, own.arena,
+                       1 };
     *ret_doc = d;
     return 0;
 }
@@ -178,7 +182,8 @@ static int take(struct cx *cx, struct docs *docs, enum doc_kind kind, const char
     const struct doc *held = docs_find(docs, kind, id);
     struct doc *d = NULL;
     if (!uuid_valid(id) || !version)
-        return fail(cx, KIND_INVALID, "The controller sent a %s without a proper id and version", kinds[kind].name);
+        return fail(cx, KIND_INVALID, "The controller sent a %s without a proper id and version",
+                    kinds[kind].name);
     if (held && (str_eq(held->version, version) || (kind == DOC_GUEST && is_older(held, value))))
         return 0;
 
@@ -212,11 +217,13 @@ int docs_apply(struct cx *cx, struct docs *docs, const struct wire_answer *answe
 {
     int changed = 0, r;
     for (int kind = 0; kind < DOC_KIND_N; kind++) {
-        const struct list *list = (const struct list *)(const void *)((const char *)answer + kinds[kind].in_answer);
+        const struct list *list =
+            (const struct list *)(const void *)((const char *)answer + kinds[kind].in_answer);
         for (size_t i = 0; i < list->n; i++) {
             const void *value = (const char *)list->items + i * kinds[kind].size;
             const char *id = *(const char *const *)value;
-            TRY(r = take(cx, docs, (enum doc_kind)kind, version_in(answer->versions, kinds[kind].name, id), value));
+            TRY(r = take(cx, docs, (enum doc_kind)kind, version_in(answer->versions, kinds[kind].name, id),
+                         value));
             changed |= r;
         }
     }
@@ -233,8 +240,8 @@ struct list docs_have(struct arena *a, const struct docs *docs)
     struct wire_have *items = NULL;
     size_t n = 0;
     for (size_t i = 0; i < docs->n; i++)
-        *arena_push(a, &items, &n) = (struct wire_have){ kinds[docs->items[i]->kind].name,
-                                                         arena_strdup(a, docs->items[i]->id),
-                                                         arena_strdup(a, docs->items[i]->version) };
+        *arena_push(a, &items, &n) =
+            (struct wire_have){ kinds[docs->items[i]->kind].name, arena_strdup(a, docs->items[i]->id),
+                                arena_strdup(a, docs->items[i]->version) };
     return (struct list){ items, n };
 }

@@ -1,7 +1,7 @@
 /* docs.h - the documents that the agent holds: durable, immutable, counted.
  *
- * A document that is in use stays as it is; a new version takes its place in the set.  Not thread-safe by itself: the
- * owner's lock guards the set; a reference may be read without it. */
+ * A document that is in use stays as it is; a new version takes its place in the set.  Not thread-safe by
+ * itself: the owner's lock guards the set; a reference may be read without it. */
 #pragma once
 #include "wire/plan.h"
 
@@ -29,8 +29,8 @@ int docs_load(struct cx *cx, struct docs *docs, const char *dir) MUST_CHECK;
 void docs_free(struct docs *docs);
 /* NULL when there is none. */
 struct doc *docs_find(const struct docs *docs, enum doc_kind kind, const char *id);
-/* Takes over what an answer brings, durably; returns 1 when anything changed.  A guest older than the one held is
- * passed over: answers of two calls may cross. */
+/* Takes over what an answer brings, durably; returns 1 when anything changed.  A guest older than the one
+ * held is passed over: answers of two calls may cross. */
 int docs_apply(struct cx *cx, struct docs *docs, const struct wire_answer *answer) MUST_CHECK;
 /* What is held, for the next call. */
 struct list docs_have(struct arena *a, const struct docs *docs); /* struct wire_have */

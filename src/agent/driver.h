@@ -1,9 +1,10 @@
 /* driver.h - the three things that a host agent drives, as tables of functions: guests, networks, disks.
  *
- * Every call may be repeated: it makes something so, and finds it so already.  It returns 0 when that holds, 1 when it
- * is under way (ask again in a moment), or a negative errno with the text in cx: cause and, where there is one, next
- * step.  UNAVAILABLE and BUSY may pass (a daemon is down): the caller tries again until its deadline; other kinds won't.
- * Calls for different guests come from several threads at once, calls for one guest never do. */
+ * Every call may be repeated: it makes something so, and finds it so already.  It returns 0 when that holds,
+ * 1 when it is under way (ask again in a moment), or a negative errno with the text in cx: cause and, where
+ * there is one, next step.  UNAVAILABLE and BUSY may pass (a daemon is down): the caller tries again until
+ * its deadline; other kinds won't. Calls for different guests come from several threads at once, calls for
+ * one guest never do. */
 #pragma once
 #include "base/cx.h"
 #include "wire/plan.h"
@@ -43,11 +44,12 @@ struct hypervisor {
     int (*see)(void *self, struct cx *cx, const char *guest_id, struct guest_seen *ret_seen);
     /* Ids of all guests of ours that the hypervisor knows. */
     int (*list)(void *self, struct cx *cx, struct strs *ret_ids);
-    /* Makes the guest known as 'guest' wants it and starts it, from saved memory if there is any.  Its taps and files
-     * are there.  A failure leaves it not running. */
+    /* Makes the guest known as 'guest' wants it and starts it, from saved memory if there is any.  Its taps
+     * and files are there.  A failure leaves it not running. */
     int (*start)(void *self, struct cx *cx, const struct wire_guest *guest, const struct guest_files *files);
-    int (*ask_off)(void *self, struct cx *cx, const char *guest_id); /* presses the power button; returns at once */
-    int (*stop)(void *self, struct cx *cx, const char *guest_id);    /* pulls the plug */
+    int (*ask_off)(void *self, struct cx *cx,
+                   const char *guest_id); /* presses the power button; returns at once */
+    int (*stop)(void *self, struct cx *cx, const char *guest_id); /* pulls the plug */
     int (*pause)(void *self, struct cx *cx, const char *guest_id);
     int (*resume)(void *self, struct cx *cx, const char *guest_id);
     int (*save)(void *self, struct cx *cx, const char *guest_id);      /* memory to disk, then off */
@@ -57,7 +59,8 @@ struct hypervisor {
     int (*detach)(void *self, struct cx *cx, const char *guest_id, const char *tap);
     /* From now on a running guest writes into files->overlay, so that files->root keeps still. */
     int (*freeze)(void *self, struct cx *cx, const char *guest_id, const struct guest_files *files);
-    /* Brings the overlay's writes back into files->root, of which the guest then is; the overlay's file is left. */
+    /* Brings the overlay's writes back into files->root, of which the guest then is; the overlay's file is
+     * left. */
     int (*merge)(void *self, struct cx *cx, const char *guest_id, const struct guest_files *files);
 };
 
@@ -81,7 +84,8 @@ struct storage {
                struct guest_seen *ret_seen);
     int (*list)(void *self, struct cx *cx, struct strs *ret_ids); /* of all guests with files */
     /* Where the files of 'guest' are; with guest NULL those that any guest may have. */
-    struct guest_files (*files)(void *self, struct cx *cx, const struct wire_guest *guest, const char *guest_id);
+    struct guest_files (*files)(void *self, struct cx *cx, const struct wire_guest *guest,
+                                const char *guest_id);
     /* All disks of the guest are there, the images behind them too; an existing disk is never touched. */
     int (*make)(void *self, struct cx *cx, const struct wire_guest *guest, struct drive drive);
     int (*remove)(void *self, struct cx *cx, const char *guest_id);
@@ -119,15 +123,18 @@ struct net_plan {
     size_t n_networks, n_groups, n_routers, n_floatings;
 };
 struct net_fault {
-    const char *id, *text; /* of a network or floating address that can't be had; the rest of the plan stands */
+    const char *id,
+        *text; /* of a network or floating address that can't be had; the rest of the plan stands */
 };
 
 struct network {
     void *self;
     void (*free)(void *self);
-    /* Makes the host's network match the plan; '*ret_faults' are struct net_fault.  1: something that is not wanted
-     * any more is still in use by a guest. */
+    /* Makes the host's network match the plan; '*ret_faults' are struct net_fault.  1: something that is not
+     * wanted any more is still in use by a guest. */
     int (*apply)(void *self, struct cx *cx, const struct net_plan *plan, struct list *ret_faults);
+    /* Writes what there is of ours as members of the object that 'w' is in. */
+    int (*see)(void *self, struct cx *cx, struct jwriter *w);
     /* Takes everything of ours away and puts the host's settings back. */
     int (*teardown)(void *self, struct cx *cx, const struct net_settings *settings);
 };

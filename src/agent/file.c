@@ -13,7 +13,8 @@ static int failed(struct cx *cx, const char *verb, const char *path)
 {
     int e = errno;
     const char *next = e == ENOSPC ? "; free some space on that file system" : "";
-    return fail(cx, e == ENOENT ? KIND_NOT_FOUND : KIND_UNAVAILABLE, "Can't %s %s: %s%s", verb, path, strerror(e), next);
+    return fail(cx, e == ENOENT ? KIND_NOT_FOUND : KIND_UNAVAILABLE, "Can't %s %s: %s%s", verb, path,
+                strerror(e), next);
 }
 
 int file_make_dir(struct cx *cx, const char *path, unsigned mode)

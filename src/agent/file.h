@@ -10,7 +10,8 @@ int file_make_dir(struct cx *cx, const char *path, unsigned mode) MUST_CHECK;
 int file_read(struct cx *cx, const char *path, size_t max, const char **ret_text, size_t *ret_n) MUST_CHECK;
 /* Replaces the file: afterwards, and after a crash at any point, it holds either the old or the new bytes. */
 int file_write_durably(struct cx *cx, const char *path, const void *data, size_t n) MUST_CHECK;
-/* The same when the file's bytes differ; returns 1 when it wrote.  Not durable: for files made anew at start. */
+/* The same when the file's bytes differ; returns 1 when it wrote.  Not durable: for files made anew at start.
+ */
 int file_write_if_differs(struct cx *cx, const char *path, const char *text) MUST_CHECK;
 /* Moves a finished file to its name, durably: its bytes, then the name. */
 int file_publish(struct cx *cx, const char *part, const char *path) MUST_CHECK;

@@ -38,8 +38,9 @@ static struct step removal(const struct guest_seen *seen)
     return just(seen->files ? STEP_REMOVE : STEP_GONE);
 }
 
-/* The merge that a crash has interrupted comes before everything else.  Which file the guest is on is known by its
- * definition alone: an overlay's file beside a guest that has left it is old, and merging it would undo writes. */
+/* The merge that a crash has interrupted comes before everything else.  Which file the guest is on is known
+ * by its definition alone: an overlay's file beside a guest that has left it is old, and merging it would
+ * undo writes. */
 static struct step overlay(const struct guest_seen *seen)
 {
     if (!seen->overlay_left || seen->power == GUEST_SUSPENDED)
@@ -65,13 +66,15 @@ static struct step ending(const struct look *l, bool hard)
 
 static bool off_by_itself(const struct look *l)
 {
-    return l->record->off_cause && !str_eq(l->record->off_cause, "host") && l->record->off_gen == l->wanted->gen;
+    return l->record->off_cause && !str_eq(l->record->off_cause, "host") &&
+           l->record->off_gen == l->wanted->gen;
 }
 
 /* It is off and we had left it running. */
 static struct step surprise(const struct look *l)
 {
-    bool asked = l->record->stopping_us && l->around->now_us - l->record->stopping_us < 2 * l->around->grace_us;
+    bool asked =
+        l->record->stopping_us && l->around->now_us - l->record->stopping_us < 2 * l->around->grace_us;
     return just(asked ? STEP_NOTE_STOPPED : STEP_NOTE_OFF);
 }
 
@@ -124,7 +127,8 @@ static struct step power(const struct look *l)
     for (size_t i = 0; i < N_ELEMENTS(powers); i++)
         if (str_eq(powers[i].power, l->wanted->power))
             return powers[i].next(l);
-    return (struct step){ .kind = STEP_FAIL, .text = "This host does not know the power state that is wanted." };
+    return (struct step){ .kind = STEP_FAIL,
+                          .text = "This host does not know the power state that is wanted." };
 }
 
 static bool has_tap(const struct guest_seen *seen, const char *tap)
@@ -180,8 +184,10 @@ static struct step disks(const struct look *l)
     if (l->seen->disks || is_live(l->seen))
         return just(STEP_NONE);
     if (l->record->built)
-        return (struct step){ .kind = STEP_FAIL,
-                              .text = "The server's disk is gone from this host; restore it or rebuild the server." };
+        return (struct step){
+            .kind = STEP_FAIL,
+            .text = "The server's disk is gone from this host; restore it or rebuild the server."
+        };
     return just(STEP_MAKE);
 }
 

@@ -6,9 +6,9 @@
 #include "agent/record.h"
 
 enum step_kind {
-    STEP_NONE,         /* it is as wanted */
-    STEP_WAIT,         /* something is under way; look again after wait_us or an event */
-    STEP_MAKE,         /* its disks */
+    STEP_NONE, /* it is as wanted */
+    STEP_WAIT, /* something is under way; look again after wait_us or an event */
+    STEP_MAKE, /* its disks */
     STEP_START,
     STEP_ADOPT,        /* it runs: note that */
     STEP_NOTE_OFF,     /* it went off by itself: note why */
@@ -42,7 +42,7 @@ struct step {
     const char *text;
 };
 
-struct surroundings { /* of the decision */
+struct surroundings {    /* of the decision */
     const char *boot_id; /* the host's */
     int64_t now_us;
     int64_t grace_us; /* that a guest has for shutting down */

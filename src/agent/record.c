@@ -49,7 +49,8 @@ int record_load(struct cx *cx, const char *state_dir, const char *guest_id, stru
         return 0;
     TRY(file_read(cx, path, RECORD_MAX, &text, &n));
     TRY(json_parse(cx, text, n, &json));
-    return json_read(cx, guest_record_fields, json, (struct json_rules){ .lenient = true, .where = path }, ret_record);
+    return json_read(cx, guest_record_fields, json, (struct json_rules){ .lenient = true, .where = path },
+                     ret_record);
 }
 
 int record_save(struct cx *cx, const char *state_dir, const char *guest_id, const struct guest_record *record)

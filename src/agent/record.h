@@ -11,14 +11,14 @@ struct task_record {
 };
 
 struct guest_record {
-    int64_t boot_n;          /* of the last start */
-    bool built;              /* it was ready once: its disks are precious */
-    bool running;            /* we left it running: if it is off now that was not us */
-    const char *boot_id;     /* the host's, when we left it running */
-    int64_t stopping_us;     /* when it was last asked to shut down */
-    const char *off_cause;   /* "guest", "crash", "host", or NULL */
-    int64_t off_gen;         /* the generation that was wanted then */
-    bool failed;             /* 'failed_gen' can't be had: 'fault' says why */
+    int64_t boot_n;        /* of the last start */
+    bool built;            /* it was ready once: its disks are precious */
+    bool running;          /* we left it running: if it is off now that was not us */
+    const char *boot_id;   /* the host's, when we left it running */
+    int64_t stopping_us;   /* when it was last asked to shut down */
+    const char *off_cause; /* "guest", "crash", "host", or NULL */
+    int64_t off_gen;       /* the generation that was wanted then */
+    bool failed;           /* 'failed_gen' can't be had: 'fault' says why */
     int64_t failed_gen;
     const char *fault, *failed_step;
     struct list tasks; /* struct task_record */
@@ -26,7 +26,8 @@ struct guest_record {
 extern const struct field guest_record_fields[];
 
 /* Reads state_dir/records/ID; a guest without one gets an empty record.  Strings are in cx's arena. */
-int record_load(struct cx *cx, const char *state_dir, const char *guest_id, struct guest_record *ret_record) MUST_CHECK;
+int record_load(struct cx *cx, const char *state_dir, const char *guest_id,
+                struct guest_record *ret_record) MUST_CHECK;
 int record_save(struct cx *cx, const char *state_dir, const char *guest_id,
                 const struct guest_record *record) MUST_CHECK;
 int record_remove(struct cx *cx, const char *state_dir, const char *guest_id) MUST_CHECK;

@@ -60,8 +60,8 @@ static void report(struct work *w, const char *phase, const char *step)
     pthread_mutex_lock(&w->a->lock);
     if (!g->absent_known || !str_eq(g->phase, phase) || !str_eq(g->step, step) || g->power != w->seen.power ||
         g->gen != gen || g->acked == g->seq) {
-        bool same = g->absent_known && str_eq(g->phase, phase) && g->power == w->seen.power && g->gen == gen &&
-                    str_eq(g->step, step);
+        bool same = g->absent_known && str_eq(g->phase, phase) && g->power == w->seen.power &&
+                    g->gen == gen && str_eq(g->step, step);
         g->phase = phase;
         g->step = step;
         g->power = w->seen.power;
@@ -81,8 +81,12 @@ static void add_event(struct work *w, const char *name, int64_t start_us, int r)
     if (a->events.n < EVENTS_MAX) {
         struct wire_event *items = a->events.items;
         *arena_push(a->event_arena, &items, &a->events.n) =
-            (struct wire_event){ arena_strdup(a->event_arena, w->g->id), name, start_us, now_us(),
-                                 r < 0 ? "Error" : "Success", r < 0 ? arena_strdup(a->event_arena, w->cx->text) : NULL };
+            (struct wire_event){ arena_strdup(a->event_arena, w->g->id),
+                                 name,
+                                 start_us,
+                                 now_us(),
+                                 r < 0 ? "Error" : "Success",
+                                 r < 0 ? arena_strdup(a->event_arena, w->cx->text) : NULL };
         a->events.items = items;
         a->event_seq++;
     }
@@ -100,7 +104,9 @@ static int network_ready(struct work *w)
     const struct net_fault *faults = a->net_faults.items;
     const struct wire_port *ports = w->wanted->ports.items;
     if (a->net_applied < w->g->net_seq)
-        r = a->net_error ? fail(w->cx, KIND_UNAVAILABLE, "The host's network can't be set up: %s", a->net_error) : 1;
+        r = a->net_error
+                ? fail(w->cx, KIND_UNAVAILABLE, "The host's network can't be set up: %s", a->net_error)
+                : 1;
     for (size_t i = 0; r == 0 && i < w->wanted->ports.n; i++)
         for (size_t j = 0; r == 0 && j < a->net_faults.n; j++)
             if (str_eq(faults[j].id, ports[i].network_id))
@@ -123,8 +129,8 @@ static int make(struct work *w, const struct step *s)
     return st->make(st->self, w->cx, w->wanted, drive);
 }
 
-/* A start satisfies every reboot asked for so far; that is noted before, so that a crash in between can't cause one
- * reboot more.  Waking up from saved memory is no boot. */
+/* A start satisfies every reboot asked for so far; that is noted before, so that a crash in between can't
+ * cause one reboot more.  Waking up from saved memory is no boot. */
 static int start(struct work *w, const struct step *s)
 {
     struct hypervisor *hv = &w->a->drivers.hypervisor;
@@ -241,8 +247,8 @@ static int drop_overlay(struct work *w, const struct step *s)
     return st->drop_overlay(st->self, w->cx, w->g->id);
 }
 
-/* A snapshot: freeze, copy what keeps still, merge, send.  Each part may be found done already; the result is noted
- * before the copy on this host goes. */
+/* A snapshot: freeze, copy what keeps still, merge, send.  Each part may be found done already; the result is
+ * noted before the copy on this host goes. */
 static int snapshot(struct work *w, const struct wire_task *t, int64_t *ret_size)
 {
     struct hypervisor *hv = &w->a->drivers.hypervisor;
@@ -317,16 +323,26 @@ static int remove_files(struct work *w, const struct step *s)
 }
 
 static int (*const steps[STEP_KIND_N])(struct work *w, const struct step *s) = {
-    [STEP_MAKE] = make,           [STEP_START] = start,
-    [STEP_ADOPT] = adopt,         [STEP_NOTE_OFF] = note_off,
-    [STEP_NOTE_STOPPED] = note_stopped, [STEP_ASK_OFF] = ask_off,
-    [STEP_STOP] = stop,           [STEP_PAUSE] = pause_guest,
-    [STEP_RESUME] = resume,       [STEP_SAVE] = suspend,
-    [STEP_DROP_SAVE] = drop_save, [STEP_ATTACH] = attach,
-    [STEP_DETACH] = detach,       [STEP_MERGE] = merge,
-    [STEP_MERGE_OFF] = merge_off, [STEP_DROP_OVERLAY] = drop_overlay,
-    [STEP_TASK] = task,           [STEP_FAIL] = refuse,
-    [STEP_FORGET] = forget,       [STEP_REMOVE] = remove_files,
+    [STEP_MAKE] = make,
+    [STEP_START] = start,
+    [STEP_ADOPT] = adopt,
+    [STEP_NOTE_OFF] = note_off,
+    [STEP_NOTE_STOPPED] = note_stopped,
+    [STEP_ASK_OFF] = ask_off,
+    [STEP_STOP] = stop,
+    [STEP_PAUSE] = pause_guest,
+    [STEP_RESUME] = resume,
+    [STEP_SAVE] = suspend,
+    [STEP_DROP_SAVE] = drop_save,
+    [STEP_ATTACH] = attach,
+    [STEP_DETACH] = detach,
+    [STEP_MERGE] = merge,
+    [STEP_MERGE_OFF] = merge_off,
+    [STEP_DROP_OVERLAY] = drop_overlay,
+    [STEP_TASK] = task,
+    [STEP_FAIL] = refuse,
+    [STEP_FORGET] = forget,
+    [STEP_REMOVE] = remove_files,
 };
 
 /* ---- ends of a look ---- */
@@ -461,7 +477,8 @@ static void look(struct agent *a, struct guest *g, struct doc *doc)
 /* Nothing is removed on the word of an agent that has not heard its controller yet. */
 static bool is_due(const struct agent *a, const struct guest *g)
 {
-    return g->dirty && !g->busy && !(g->gone && !g->doc) && (g->doc || a->synced) && monotonic_us() >= g->next_us;
+    return g->dirty && !g->busy && !(g->gone && !g->doc) && (g->doc || a->synced) &&
+           monotonic_us() >= g->next_us;
 }
 
 static struct guest *next_guest(struct agent *a, int64_t *ret_wait_us)

@@ -120,7 +120,8 @@ static int connect_to(struct lv *l, struct cx *cx, virConnectPtr *ret_conn)
         *ret_conn = l->conn;
     } else {
         virErrorPtr e = virGetLastError();
-        r = fail(cx, KIND_UNAVAILABLE, "libvirtd does not answer (%s): %s", l->config.uri, e ? e->message : "");
+        r = fail(cx, KIND_UNAVAILABLE, "libvirtd does not answer (%s): %s", l->config.uri,
+                 e ? e->message : "");
     }
     pthread_mutex_unlock(&l->lock);
     return r;
@@ -147,7 +148,8 @@ static int must_find(struct lv *l, struct cx *cx, const char *id, virDomainPtr *
 
 /* ---- seeing ---- */
 
-/* Our own XML, as libvirt prints it, is searched for the taps instead of being parsed: their names are of a closed set. */
+/* Our own XML, as libvirt prints it, is searched for the taps instead of being parsed: their names are of a
+ * closed set. */
 static struct strs taps_in(struct arena *a, const char *xml)
 {
     static const char head[] = "<target dev='tap";
@@ -187,8 +189,8 @@ static int lv_see(void *self, struct cx *cx, const char *id, struct guest_seen *
     if (virDomainGetState(d, &state, &reason, 0) < 0)
         return failed(cx, "see the server's state");
     ret_seen->power = power_of(d, state);
-    ret_seen->crashed = (state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_CRASHED) ||
-                        state == VIR_DOMAIN_CRASHED;
+    ret_seen->crashed =
+        (state == VIR_DOMAIN_SHUTOFF && reason == VIR_DOMAIN_SHUTOFF_CRASHED) || state == VIR_DOMAIN_CRASHED;
     CLEAN_TEXT xml = virDomainGetXMLDesc(d, 0);
     if (!xml)
         return failed(cx, "read the server's definition");
@@ -225,9 +227,10 @@ static int lv_facts(void *self, struct cx *cx, struct hypervisor_facts *ret_fact
     TRY(connect_to(l, cx, &conn));
     if (virConnectGetVersion(conn, &v) < 0)
         return failed(cx, "ask for the hypervisor's version");
-    *ret_facts = (struct hypervisor_facts){
-        "QEMU", cx_printf(cx, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000), (int64_t)v, l->config.traits.kvm
-    };
+    *ret_facts =
+        (struct hypervisor_facts){ "QEMU",
+                                   cx_printf(cx, "%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000),
+                                   (int64_t)v, l->config.traits.kvm };
     return 0;
 }
 
@@ -258,7 +261,8 @@ static int lv_start(void *self, struct cx *cx, const struct wire_guest *g, const
 }
 
 /* The calls that need nothing but the domain, and when they have nothing to do. */
-static int act(void *self, struct cx *cx, const char *id, const char *what, bool wants_active, int (*f)(virDomainPtr d))
+static int act(void *self, struct cx *cx, const char *id, const char *what, bool wants_active,
+               int (*f)(virDomainPtr d))
 {
     CLEAN_DOM d = NULL;
     TRY(look_up(self, cx, id, &d));
@@ -299,8 +303,8 @@ static int drop_save(virDomainPtr d)
 }
 static int undefine(virDomainPtr d)
 {
-    return virDomainUndefineFlags(d, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                                         VIR_DOMAIN_UNDEFINE_NVRAM);
+    return virDomainUndefineFlags(d, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                                         VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM);
 }
 
 static int lv_ask_off(void *self, struct cx *cx, const char *id)
@@ -392,7 +396,8 @@ static int lv_detach(void *self, struct cx *cx, const char *id, const char *tap)
     if (!xml)
         return 0;
     crash_point("before detach");
-    if (virDomainDetachDeviceFlags(d, xml, VIR_DOMAIN_AFFECT_LIVE) < 0 && has_tap(cx, d, tap) && is_active(d)) {
+    if (virDomainDetachDeviceFlags(d, xml, VIR_DOMAIN_AFFECT_LIVE) < 0 && has_tap(cx, d, tap) &&
+        is_active(d)) {
         virErrorPtr e = virGetLastError();
         if (e && e->code != VIR_ERR_OPERATION_FAILED && e->code != VIR_ERR_INTERNAL_ERROR)
             return failed(cx, "detach the port");
@@ -403,8 +408,8 @@ static int lv_detach(void *self, struct cx *cx, const char *id, const char *tap)
 
 /* ---- snapshots ---- */
 
-/* With the guest's agent the file systems are quiet at that moment; without it the copy is as after a power cut.
- * A short question first: an agent that is not there would cost the snapshot call its long timeout. */
+/* With the guest's agent the file systems are quiet at that moment; without it the copy is as after a power
+ * cut. A short question first: an agent that is not there would cost the snapshot call its long timeout. */
 static bool agent_answers(virDomainPtr d)
 {
     long long s = 0;
@@ -422,7 +427,8 @@ static int lv_freeze(void *self, struct cx *cx, const char *id, const struct gue
     const char *xml = render_snapshot(cx->arena, files->overlay);
     crash_point("before freeze");
     virDomainSnapshotPtr s =
-        agent_answers(d) ? virDomainSnapshotCreateXML(d, xml, flags | VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE) : NULL;
+        agent_answers(d) ? virDomainSnapshotCreateXML(d, xml, flags | VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)
+                         : NULL;
     if (!s)
         s = virDomainSnapshotCreateXML(d, xml, flags);
     if (!s)
@@ -459,8 +465,9 @@ static int lv_merge(void *self, struct cx *cx, const char *id, const struct gues
     crash_point("before merge");
     bool running = virDomainGetBlockJobInfo(d, "vda", &info, 0) == 1;
     /* The base is always named: without it the merge would aim at the image below, which all guests share. */
-    if (!running && virDomainBlockCommit(d, "vda", files->root, NULL, 0,
-                                         VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | VIR_DOMAIN_BLOCK_COMMIT_SHALLOW) < 0)
+    if (!running &&
+        virDomainBlockCommit(d, "vda", files->root, NULL, 0,
+                             VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | VIR_DOMAIN_BLOCK_COMMIT_SHALLOW) < 0)
         return failed(cx, "merge the snapshot");
     crash_point("after merge begun");
     TRY(finish_merge(cx, d));
@@ -492,7 +499,8 @@ int libvirt_new(struct cx *cx, const struct libvirt_config *config, struct hyper
     l->config = *config;
     pthread_mutex_init(&l->lock, NULL);
     /* The timer makes the loop come round, so that it sees 'stop'. */
-    if (virEventAddTimeout(500, tick, NULL, NULL) < 0 || pthread_create(&l->events, NULL, run_events, l) != 0) {
+    if (virEventAddTimeout(500, tick, NULL, NULL) < 0 ||
+        pthread_create(&l->events, NULL, run_events, l) != 0) {
         free(l);
         return fail(cx, KIND_INTERNAL, "Can't start libvirt's event thread");
     }

@@ -14,5 +14,7 @@ struct libvirt_config {
     void *arg;
 };
 
-/* Fills 'ret_hypervisor' and starts the event thread; does not need libvirtd yet.  At most one per process. */
-int libvirt_new(struct cx *cx, const struct libvirt_config *config, struct hypervisor *ret_hypervisor) MUST_CHECK;
+/* Fills 'ret_hypervisor' and starts the event thread; does not need libvirtd yet.  At most one per process.
+ */
+int libvirt_new(struct cx *cx, const struct libvirt_config *config,
+                struct hypervisor *ret_hypervisor) MUST_CHECK;

@@ -70,7 +70,8 @@ int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes)
     } __attribute__((packed)) h;
     CLEAN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h)
-        return fail(cx, KIND_INVALID, "The image can't be read: %s", fd < 0 ? strerror(errno) : "it is too short");
+        return fail(cx, KIND_INVALID, "The image can't be read: %s",
+                    fd < 0 ? strerror(errno) : "it is too short");
     int64_t size = (int64_t)be64toh(h.size);
     if (be32toh(h.magic) != QCOW2_MAGIC || h.backing_offset != 0 || size <= 0)
         return fail(cx, KIND_INVALID, "The image is no qcow2 file that stands alone; upload it again");
@@ -115,8 +116,8 @@ static int have_image(struct local *l, struct cx *cx, const struct wire_image *i
 
 /* ---- disks ---- */
 
-/* Makes the root disk: an overlay of the size asked for, and never smaller than the image.  "-u": the backing file is
- * ours and its format known, nobody has to open it. */
+/* Makes the root disk: an overlay of the size asked for, and never smaller than the image.  "-u": the backing
+ * file is ours and its format known, nobody has to open it. */
 static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g, const char *path)
 {
     const char *part = cx_printf(cx, "%s.part", path), *base = NULL, *format = "raw";
@@ -134,8 +135,8 @@ static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g,
     if (bytes <= 0)
         return fail(cx, KIND_INVALID, "The server has neither an image nor a disk size");
     const char *size = cx_printf(cx, "%lld", (long long)((bytes + 511) / 512 * 512));
-    const char *const overlay[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", format,
-                                    "-b",       base,     part, size, NULL };
+    const char *const overlay[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F",
+                                    format,     "-b",     base, part, size, NULL };
     const char *const empty[] = { "qemu-img", "create", "-q", "-f", "qcow2", part, size, NULL };
     TRY(child_must(cx, base ? overlay : empty, NULL, CREATE_MS));
     return file_publish(cx, part, path);
@@ -174,7 +175,9 @@ static int make_config_drive(struct cx *cx, struct drive drive, const char *path
     const char *dir = cx_printf(cx, "%s.d", path), *part = cx_printf(cx, "%s.part", path);
     for (size_t i = 0; i < drive.n; i++)
         TRY(put_drive_file(cx, dir, &drive.files[i]));
-    const char *const make[] = { "genisoimage", "-quiet", "-V", "config-2", "-J", "-r", "-o", part, dir, NULL };
+    const char *const make[] = {
+        "genisoimage", "-quiet", "-V", "config-2", "-J", "-r", "-o", part, dir, NULL
+    };
     TRY(child_must(cx, make, NULL, CREATE_MS));
     const char *const clean[] = { "rm", "-rf", dir, NULL };
     TRY(child_must(cx, clean, NULL, CREATE_MS));
@@ -214,12 +217,14 @@ static int local_remove(void *self, struct cx *cx, const char *guest_id)
     return file_remove_dir(cx, dir);
 }
 
-static int local_see(void *self, struct cx *cx, const struct wire_guest *g, const char *id, struct guest_seen *ret_seen)
+static int local_see(void *self, struct cx *cx, const struct wire_guest *g, const char *id,
+                     struct guest_seen *ret_seen)
 {
     struct guest_files f = local_files(self, cx, g, id);
     ret_seen->files = file_exists(f.dir);
-    ret_seen->disks = file_exists(f.root) && (!g || ((!f.kernel || file_exists(f.kernel)) &&
-                                                     (!f.ramdisk || file_exists(f.ramdisk))));
+    ret_seen->disks =
+        file_exists(f.root) &&
+        (!g || ((!f.kernel || file_exists(f.kernel)) && (!f.ramdisk || file_exists(f.ramdisk))));
     ret_seen->overlay_left = file_exists(f.overlay);
     return 0;
 }
@@ -238,8 +243,8 @@ static int local_list(void *self, struct cx *cx, struct strs *ret_ids)
 
 /* ---- snapshots ---- */
 
-static int local_copy(void *self, struct cx *cx, const char *guest_id, const char *image_id, const char **ret_path,
-                      int64_t *ret_size_bytes)
+static int local_copy(void *self, struct cx *cx, const char *guest_id, const char *image_id,
+                      const char **ret_path, int64_t *ret_size_bytes)
 {
     struct local *l = self;
     struct guest_files f = local_files(l, cx, NULL, guest_id);
@@ -248,7 +253,8 @@ static int local_copy(void *self, struct cx *cx, const char *guest_id, const cha
     if (!uuid_valid(image_id))
         return fail(cx, KIND_INVALID, "The snapshot's image has no proper id");
     if (!file_exists(path)) {
-        const char *const argv[] = { "qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", f.root, part, NULL };
+        const char *const argv[] = { "qemu-img", "convert", "-q",   "-f", "qcow2",
+                                     "-O",       "qcow2",   f.root, part, NULL };
         crash_point("before snapshot copy");
         int r = child_must(cx, argv, NULL, COPY_MS);
         if (r < 0)
@@ -270,7 +276,8 @@ static int local_drop_copy(void *self, struct cx *cx, const char *image_id)
 static int local_merge(void *self, struct cx *cx, const char *guest_id)
 {
     struct guest_files f = local_files(self, cx, NULL, guest_id);
-    const char *const argv[] = { "qemu-img", "commit", "-q", "-d", "-f", "qcow2", "-b", f.root, f.overlay, NULL };
+    const char *const argv[] = { "qemu-img", "commit", "-q",   "-d",      "-f",
+                                 "qcow2",    "-b",     f.root, f.overlay, NULL };
     crash_point("before overlay commit");
     TRY(child_must(cx, argv, NULL, COPY_MS));
     crash_point("after overlay commit");

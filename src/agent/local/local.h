@@ -1,11 +1,12 @@
 /* local.h - guests' disks as files of this host: qcow2 overlays over images that are never written.
  *
- * state_dir/guests/ID/   disk.qcow2, disk.ephemeral, disk.swap, config.iso, overlay.qcow2 (during a snapshot), console.log
- * state_dir/images/ID    images fetched from the controller; those in image_dir are used where they are
- * state_dir/outbox/ID    finished snapshots on their way to the controller
+ * state_dir/guests/ID/   disk.qcow2, disk.ephemeral, disk.swap, config.iso, overlay.qcow2 (during a
+ * snapshot), console.log state_dir/images/ID    images fetched from the controller; those in image_dir are
+ * used where they are state_dir/outbox/ID    finished snapshots on their way to the controller
  *
- * A file appears under its name only when it is finished.  No tool ever opens a tenant's bytes to find out what they
- * are: formats are always given, the one size that must be known is read here from the qcow2 header. */
+ * A file appears under its name only when it is finished.  No tool ever opens a tenant's bytes to find out
+ * what they are: formats are always given, the one size that must be known is read here from the qcow2
+ * header. */
 #pragma once
 #include "agent/driver.h"
 

@@ -10,8 +10,14 @@ LOG_MODULE("netlink");
 
 enum { LIST_MAX = 1 << 20 };
 
-static int read_ours(struct cx *cx, const char *path, struct list *ret_ours)
+static const char *path_of(struct cx *cx, const char *run_dir)
 {
+    return cx_printf(cx, "%s/addresses", run_dir);
+}
+
+int addresses_ours(struct cx *cx, const char *run_dir, struct list *ret_ours)
+{
+    const char *path = path_of(cx, run_dir);
     const char *text = NULL;
     struct address *items = NULL;
     size_t n = 0;
@@ -93,11 +99,12 @@ static void add(struct links *l, struct cx *cx, const struct address *a, struct 
     fail_clear(cx);
 }
 
-int addresses_apply(struct links *l, struct cx *cx, const char *run_dir, struct list wanted, struct list *ret_faults)
+int addresses_apply(struct links *l, struct cx *cx, const char *run_dir, struct list wanted,
+                    struct list *ret_faults)
 {
-    const char *path = cx_printf(cx, "%s/addresses", run_dir);
+    const char *path = path_of(cx, run_dir);
     struct list ours, seen;
-    TRY(read_ours(cx, path, &ours));
+    TRY(addresses_ours(cx, run_dir, &ours));
     TRY(links_addresses(l, cx, &seen));
     struct list named = to_be_named(cx, wanted, ours, seen);
     TRY(write_ours(cx, path, named));

@@ -12,6 +12,7 @@
 #include "base/crash.h"
 #include "base/env.h"
 #include "base/log.h"
+#include "json/writer.h"
 
 LOG_MODULE("dnsmasq");
 
@@ -76,15 +77,17 @@ static bool is_lease_of(const char *hosts, const char *mac, const char *ip)
     while (*rest) {
         size_t n = strcspn(rest, "\n");
         const char *comma = memmem(rest, n, ip, strlen(ip));
-        if (comma && strncmp(rest, mac, strlen(mac)) == 0 && (comma[strlen(ip)] == '\n' || comma[strlen(ip)] == ','))
+        if (comma && strncmp(rest, mac, strlen(mac)) == 0 &&
+            (comma[strlen(ip)] == '\n' || comma[strlen(ip)] == ','))
             return true;
         rest += n + (rest[n] == '\n');
     }
     return false;
 }
 
-/* Leases of MACs that the plan does not know with their address any more: dnsmasq would keep the address from its new
- * owner until they run out.  Returns the lease file's text without them, or NULL when there is none. */
+/* Leases of MACs that the plan does not know with their address any more: dnsmasq would keep the address from
+ * its new owner until they run out.  Returns the lease file's text without them, or NULL when there is none.
+ */
 static const char *without_stale(struct cx *cx, const char *leases, const char *hosts)
 {
     struct buf kept = buf_new(cx->arena);
@@ -132,4 +135,29 @@ int dnsmasq_apply(struct cx *cx, const struct netlink_config *c, const struct ne
         TRY(file_write_durably(cx, files.leases, pruned, strlen(pruned)));
     log_info("starting for %zu networks", plan->n_networks);
     return start(cx, c);
+}
+
+int dnsmasq_see(struct cx *cx, const struct netlink_config *c, struct jwriter *w)
+{
+    const char *leases = "";
+    if (file_read(cx, files_of(cx, c).leases, FILE_MAX, &leases, NULL) < 0)
+        fail_clear(cx);
+    jw_key(w, "dhcp");
+    jw_object(w);
+    jw_kv_bool(w, "running", running(cx, c) != 0);
+    jw_key(w, "leases");
+    jw_array(w);
+    char *rest = cx_strdup(cx, leases), *line;
+    while ((line = strsep(&rest, "\n"))) {
+        char mac[32], ip[64];
+        if (sscanf(line, "%*s %31s %63s", mac, ip) != 2 || !strchr(mac, ':'))
+            continue;
+        jw_object(w);
+        jw_kv(w, "mac", mac);
+        jw_kv(w, "ip", ip);
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+    return 0;
 }

@@ -129,9 +129,10 @@ static int get_link(struct links *l, const char *name, struct rtnl_link **ret_li
 
 /* ---- links ---- */
 
-/* Brings the link to the wanted state with one change: MTU, master, up; a link made just now gets our alias, and
- * keeps its MAC for ever (a bridge would else take the lowest of its ports', which come and go). */
-static int change(struct links *l, struct cx *cx, const char *name, const char *bridge, int64_t mtu, bool up, bool made)
+/* Brings the link to the wanted state with one change: MTU, master, up; a link made just now gets our alias,
+ * and keeps its MAC for ever (a bridge would else take the lowest of its ports', which come and go). */
+static int change(struct links *l, struct cx *cx, const char *name, const char *bridge, int64_t mtu, bool up,
+                  bool made)
 {
     CLEAN_LINK *now = NULL, *master = NULL;
     CLEAN_LINK *wanted = rtnl_link_alloc();
@@ -159,9 +160,9 @@ static int change(struct links *l, struct cx *cx, const char *name, const char *
 
 int links_have_bridge(struct links *l, struct cx *cx, const char *name, int64_t mtu)
 {
-    static const char *const settings[][2] = {
-        { "nf_call_iptables", "1" }, { "nf_call_ip6tables", "1" }, { "forward_delay", "0" }
-    };
+    static const char *const settings[][2] = { { "nf_call_iptables", "1" },
+                                               { "nf_call_ip6tables", "1" },
+                                               { "forward_delay", "0" } };
     CLEAN_LINK *now = NULL;
     bool make = get_link(l, name, &now) < 0;
     if (make) {
@@ -254,7 +255,8 @@ int links_drop_address(struct links *l, struct cx *cx, const char *link, const c
     CLEAN_ADDR *a = NULL;
     TRY(address_of(cx, link, cidr, &a));
     int r = rtnl_addr_delete(l->sock, a, 0);
-    return r < 0 && r != -NLE_NOADDR && r != -NLE_OBJ_NOTFOUND ? failed(cx, r, "remove the address", cidr) : 0;
+    return r < 0 && r != -NLE_NOADDR && r != -NLE_OBJ_NOTFOUND ? failed(cx, r, "remove the address", cidr)
+                                                               : 0;
 }
 
 /* ---- routes ---- */
@@ -329,7 +331,9 @@ int links_announce(struct links *l, struct cx *cx, const char *link, const char 
     memcpy(p.arp.arp_sha, rq.ifr_hwaddr.sa_data, ETH_ALEN);
     memcpy(p.arp.arp_spa, c.address, 4);
     memcpy(p.arp.arp_tpa, c.address, 4);
-    struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(link), .sll_halen = ETH_ALEN };
+    struct sockaddr_ll to = { .sll_family = AF_PACKET,
+                              .sll_ifindex = (int)if_nametoindex(link),
+                              .sll_halen = ETH_ALEN };
     memset(to.sll_addr, 0xff, ETH_ALEN);
     if (sendto(fd, &p, sizeof p, 0, (struct sockaddr *)&to, sizeof to) < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't announce %s on %s: %s", address, link, strerror(errno));

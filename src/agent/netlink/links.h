@@ -1,4 +1,5 @@
-/* links.h - bridges, taps and addresses by netlink; idempotent.  The only file with libnl's headers is links.c. */
+/* links.h - bridges, taps and addresses by netlink; idempotent.  The only file with libnl's headers is
+ * links.c. */
 #pragma once
 #include "base/cx.h"
 #include "base/field.h"
@@ -22,12 +23,14 @@ int links_list(struct links *l, struct cx *cx, struct list *ret_links /* struct 
 struct address_seen {
     const char *link, *cidr;
 };
-int links_addresses(struct links *l, struct cx *cx, struct list *ret_addresses /* struct address_seen */) MUST_CHECK;
+int links_addresses(struct links *l, struct cx *cx,
+                    struct list *ret_addresses /* struct address_seen */) MUST_CHECK;
 
 /* A bridge of ours that is up, shows its packets to the IP rules, and learns nothing from spanning trees. */
 int links_have_bridge(struct links *l, struct cx *cx, const char *name, int64_t mtu) MUST_CHECK;
 /* A persistent tap on the bridge, up. */
-int links_have_tap(struct links *l, struct cx *cx, const char *name, const char *bridge, int64_t mtu) MUST_CHECK;
+int links_have_tap(struct links *l, struct cx *cx, const char *name, const char *bridge,
+                   int64_t mtu) MUST_CHECK;
 /* Takes a tap off its bridge, so that nothing passes any more although a guest may still have it open. */
 int links_silence(struct links *l, struct cx *cx, const char *name) MUST_CHECK;
 int links_remove(struct links *l, struct cx *cx, const char *name) MUST_CHECK;
@@ -36,7 +39,8 @@ int links_have_address(struct links *l, struct cx *cx, const char *link, const c
 int links_drop_address(struct links *l, struct cx *cx, const char *link, const char *cidr) MUST_CHECK;
 /* The device of the default route, or NULL. */
 const char *links_default(struct links *l, struct cx *cx);
-/* A route or address of the host, other than on 'bridge', that lies over the range; NULL when there is none. */
+/* A route or address of the host, other than on 'bridge', that lies over the range; NULL when there is none.
+ */
 const char *links_overlap(struct links *l, struct cx *cx, const char *cidr, const char *bridge);
 /* Says on the wire that 'address' is here now, so that others forget where it was. */
 int links_announce(struct links *l, struct cx *cx, const char *link, const char *address) MUST_CHECK;

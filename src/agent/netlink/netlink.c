@@ -11,6 +11,7 @@
 #include "base/crash.h"
 #include "base/env.h"
 #include "base/log.h"
+#include "json/writer.h"
 
 LOG_MODULE("netlink");
 
@@ -19,6 +20,7 @@ struct nw {
     char *applied; /* the rules as they were loaded last by this process, or NULL */
 };
 
+enum { RULES_MAX = 64 << 20 };
 static const char metadata_address[] = "169.254.169.254/32";
 
 /* ---- what of the plan can be had ---- */
@@ -44,13 +46,14 @@ static const char *clash(struct links *l, struct cx *cx, const struct net_plan *
             const struct wire_subnet *theirs = plan->networks[j]->subnets.items;
             for (size_t k = 0; k < plan->networks[j]->subnets.n; k++)
                 if (cidr_parse(theirs[k].cidr, &other) == 0 && cidr_overlap(&mine, &other))
-                    return cx_printf(cx, "The range %s lies over %s of another network on this host; use another range.",
-                                     subnets[i].cidr, theirs[k].cidr);
+                    return cx_printf(
+                        cx, "The range %s lies over %s of another network on this host; use another range.",
+                        subnets[i].cidr, theirs[k].cidr);
         }
         const char *route = links_overlap(l, cx, subnets[i].cidr, bridge);
         if (route)
-            return cx_printf(cx, "The range %s lies over the host's route to %s; use another range.", subnets[i].cidr,
-                             route);
+            return cx_printf(cx, "The range %s lies over the host's route to %s; use another range.",
+                             subnets[i].cidr, route);
     }
     return NULL;
 }
@@ -109,8 +112,9 @@ static bool bridge_wanted(struct cx *cx, const struct net_plan *plan, const char
     return false;
 }
 
-/* Taps that nobody wants fall silent before the rules forget them; a guest may hold one open a while longer, and a
- * tap that vanishes under a running QEMU keeps it spinning: such a one waits.  Returns 1 when one does. */
+/* Taps that nobody wants fall silent before the rules forget them; a guest may hold one open a while longer,
+ * and a tap that vanishes under a running QEMU keeps it spinning: such a one waits.  Returns 1 when one does.
+ */
 static int drop_links(struct links *l, struct cx *cx, const struct net_plan *plan)
 {
     struct list seen;
@@ -178,15 +182,19 @@ static void want_in(struct cx *cx, struct list *list, const char *link, const ch
 {
     struct cidr a, r;
     if (cidr_parse(ip, &a) == 0 && cidr_parse(range, &r) == 0 && a.family == r.family)
-        want(cx, list, (struct address){ .link = link, .cidr = cx_printf(cx, "%s/%d", cidr_address(cx->arena, &a), r.bits) });
+        want(cx, list,
+             (struct address){ .link = link,
+                               .cidr = cx_printf(cx, "%s/%d", cidr_address(cx->arena, &a), r.bits) });
 }
 
-static void want_public(struct cx *cx, const struct net_plan *plan, struct list *list, const char *ip, const char *id)
+static void want_public(struct cx *cx, const struct net_plan *plan, struct list *list, const char *ip,
+                        const char *id)
 {
     struct cidr a;
     if (cidr_parse(ip, &a) == 0 && a.family == 4 && plan->settings->public_nic)
-        want(cx, list, (struct address){ plan->settings->public_nic, cx_printf(cx, "%s/32", cidr_address(cx->arena, &a)),
-                                         true, id });
+        want(cx, list,
+             (struct address){ plan->settings->public_nic,
+                               cx_printf(cx, "%s/32", cidr_address(cx->arena, &a)), true, id });
 }
 
 static struct list wanted_addresses(struct cx *cx, const struct net_plan *plan)
@@ -251,8 +259,8 @@ static void links_freep(struct links **l)
     links_free(*l);
 }
 
-/* In this order nothing is ever open that should not be: what goes falls silent first, rules stand before the taps
- * that they are for, taps and leases before the guests (which the caller starts afterwards). */
+/* In this order nothing is ever open that should not be: what goes falls silent first, rules stand before the
+ * taps that they are for, taps and leases before the guests (which the caller starts afterwards). */
 static int nw_apply(void *self, struct cx *cx, const struct net_plan *wanted, struct list *ret_faults)
 {
     struct nw *nw = self;
@@ -291,6 +299,77 @@ static int nw_teardown(void *self, struct cx *cx, const struct net_settings *set
     return sysctl_restore(cx, nw->config.run_dir);
 }
 
+/* ---- seeing ---- */
+
+static int see_links(struct links *l, struct cx *cx, struct jwriter *w)
+{
+    struct list links;
+    TRY(links_list(l, cx, &links));
+    const struct link_seen *items = links.items;
+    jw_key(w, "links");
+    jw_array(w);
+    for (size_t i = 0; i < links.n; i++) {
+        if (!str_eq(items[i].alias, links_alias))
+            continue;
+        jw_object(w);
+        jw_kv(w, "name", items[i].name);
+        jw_kv(w, "kind", items[i].bridge ? "bridge" : "tap");
+        jw_kv(w, "master", items[i].master);
+        jw_kv_bool(w, "up", items[i].up);
+        jw_kv_bool(w, "in_use", items[i].carrier);
+        jw_end(w);
+    }
+    jw_end(w);
+    return 0;
+}
+
+static int see_addresses(struct nw *nw, struct cx *cx, struct jwriter *w)
+{
+    struct list ours;
+    TRY(addresses_ours(cx, nw->config.run_dir, &ours));
+    const struct address *items = ours.items;
+    jw_key(w, "addresses");
+    jw_array(w);
+    for (size_t i = 0; i < ours.n; i++) {
+        jw_object(w);
+        jw_kv(w, "link", items[i].link);
+        jw_kv(w, "cidr", items[i].cidr);
+        jw_end(w);
+    }
+    jw_end(w);
+    return 0;
+}
+
+/* nft's own JSON of our tables; null for one that is not there. */
+static int see_rules(struct cx *cx, struct jwriter *w)
+{
+    static const char *const families[] = { "bridge", "ip", "ip6" };
+    jw_key(w, "rules");
+    jw_object(w);
+    for (size_t i = 0; i < N_ELEMENTS(families); i++) {
+        const char *const argv[] = { "nft", "-j", "list", "table", families[i], "alamo", NULL };
+        const char *output = NULL;
+        int status = child_run(cx, &(struct child){ .argv = argv, .output_max = RULES_MAX }, &output);
+        TRY(status);
+        jw_key(w, families[i]);
+        jw_raw(w, status == 0 ? output : NULL);
+    }
+    jw_end(w);
+    return 0;
+}
+
+static int nw_see(void *self, struct cx *cx, struct jwriter *w)
+{
+    struct nw *nw = self;
+    CLEANUP(links_freep) struct links *l = links_new(cx);
+    if (!l)
+        return -EHOSTDOWN;
+    TRY(see_links(l, cx, w));
+    TRY(see_addresses(nw, cx, w));
+    TRY(dnsmasq_see(cx, &nw->config, w));
+    return see_rules(cx, w);
+}
+
 static void nw_free(void *self)
 {
     struct nw *nw = self;
@@ -306,7 +385,9 @@ int netlink_new(struct cx *cx, const struct netlink_config *config, struct netwo
     if (!nw)
         abort();
     nw->config = *config;
-    *ret_network = (struct network){ .self = nw, .free = nw_free, .apply = nw_apply, .teardown = nw_teardown };
+    *ret_network = (struct network){
+        .self = nw, .free = nw_free, .apply = nw_apply, .see = nw_see, .teardown = nw_teardown
+    };
     return 0;
 }
 
@@ -328,7 +409,8 @@ int netlink_public(struct cx *cx, const char **nic, int64_t *ret_mtu, const char
             *ret_mtu = seen[i].mtu;
     const struct address_seen *a = addresses.items;
     for (size_t i = 0; i < addresses.n && !*ret_ip; i++)
-        if (*nic && str_eq(a[i].link, *nic) && !strchr(a[i].cidr, ':') && !str_starts(a[i].cidr, "169.254.", NULL))
+        if (*nic && str_eq(a[i].link, *nic) && !strchr(a[i].cidr, ':') &&
+            !str_starts(a[i].cidr, "169.254.", NULL))
             *ret_ip = arena_strndup(cx->arena, a[i].cidr, strcspn(a[i].cidr, "/"));
     return 0;
 }

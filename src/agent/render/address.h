@@ -1,4 +1,5 @@
-/* address.h - IP and MAC addresses: parsed strictly, so that what is printed again can configure nothing else. */
+/* address.h - IP and MAC addresses: parsed strictly, so that what is printed again can configure nothing
+ * else. */
 #pragma once
 #include "base/arena.h"
 
@@ -10,7 +11,8 @@ struct cidr {
 
 /* "10.0.0.1", "10.0.0.0/24", "fd00::/64"; without a prefix all bits count.  Errors: -EINVAL. */
 int cidr_parse(const char *s, struct cidr *ret_cidr) MUST_CHECK;
-/* The address alone, and with host bits cleared "10.0.0.0/24" (without "/32" or "/128" when it is one address). */
+/* The address alone, and with host bits cleared "10.0.0.0/24" (without "/32" or "/128" when it is one
+ * address). */
 const char *cidr_address(struct arena *a, const struct cidr *c);
 const char *cidr_text(struct arena *a, const struct cidr *c);
 /* The netmask of an IPv4 prefix: "255.255.255.0". */

@@ -39,8 +39,8 @@ static const char *join_addresses(struct arena *a, struct strs list, int family)
     return buf_text(&b);
 }
 
-/* Option 121 replaces option 3 for clients that know it, so the default route is in it again.  A network without a
- * gateway reaches the metadata service through the host's own address in it. */
+/* Option 121 replaces option 3 for clients that know it, so the default route is in it again.  A network
+ * without a gateway reaches the metadata service through the host's own address in it. */
 static const char *classless_routes(struct arena *a, const struct wire_subnet *s, const char *gateway)
 {
     struct buf b = buf_new(a);
@@ -49,8 +49,10 @@ static const char *classless_routes(struct arena *a, const struct wire_subnet *s
     if (!gateway && s->dhcp_ip && cidr_parse(s->dhcp_ip, &via) == 0)
         buf_printf(&b, ",169.254.169.254/32,%s", cidr_address(a, &via));
     for (size_t i = 0; i < s->routes.n; i++)
-        if (cidr_parse(routes[i].destination, &to) == 0 && cidr_parse(routes[i].nexthop, &via) == 0 && to.family == 4)
-            buf_printf(&b, ",%s%s,%s", cidr_text(a, &to), cidr_is_one(&to) ? "/32" : "", cidr_address(a, &via));
+        if (cidr_parse(routes[i].destination, &to) == 0 && cidr_parse(routes[i].nexthop, &via) == 0 &&
+            to.family == 4)
+            buf_printf(&b, ",%s%s,%s", cidr_text(a, &to), cidr_is_one(&to) ? "/32" : "",
+                       cidr_address(a, &via));
     if (b.len && gateway)
         buf_printf(&b, ",0.0.0.0/0,%s", gateway);
     return buf_text(&b);
@@ -88,14 +90,16 @@ static void put_range6(struct out *o, const struct wire_subnet *s, const struct 
 {
     static const struct {
         const char *mode, *dnsmasq;
-    } modes[] = { { "slaac", "ra-only" }, { "dhcpv6-stateless", "ra-stateless" }, { "dhcpv6-stateful", "static" } };
+    } modes[] = { { "slaac", "ra-only" },
+                  { "dhcpv6-stateless", "ra-stateless" },
+                  { "dhcpv6-stateful", "static" } };
     for (size_t i = 0; i < N_ELEMENTS(modes); i++) {
         if (!str_eq(modes[i].mode, s->ipv6_mode))
             continue;
         struct arena *a = o->conf.arena;
         const char *dns = join_addresses(a, s->dns, 6);
-        buf_printf(&o->conf, "dhcp-range=set:%s,%s,%s,%d,%d\n", tag_of(a, s), first_address(a, c), modes[i].dnsmasq,
-                   c->bits, LEASE_S);
+        buf_printf(&o->conf, "dhcp-range=set:%s,%s,%s,%d,%d\n", tag_of(a, s), first_address(a, c),
+                   modes[i].dnsmasq, c->bits, LEASE_S);
         if (*dns)
             buf_printf(&o->options, "tag:%s,option6:dns-server%s\n", tag_of(a, s), dns);
         o->n_ranges++;
@@ -114,8 +118,8 @@ static void put_leases(struct out *o, const struct wire_network *n, const struct
             continue;
         const char *address = cidr_address(a, &ip), *name = label_from(a, l->hostname);
         if (dhcp)
-            buf_printf(&o->hosts, ip.family == 6 ? "%s,set:%s,[%s]%s%s\n" : "%s,set:%s,%s%s%s\n", l->mac, tag_of(a, s),
-                       address, *name ? "," : "", name);
+            buf_printf(&o->hosts, ip.family == 6 ? "%s,set:%s,[%s]%s%s\n" : "%s,set:%s,%s%s%s\n", l->mac,
+                       tag_of(a, s), address, *name ? "," : "", name);
         if (*name && domain_valid(n->domain))
             buf_printf(&o->names, "%s %s.%s\n", address, name, n->domain);
     }
@@ -134,8 +138,8 @@ static int put_subnet(struct cx *cx, struct out *o, const struct wire_network *n
         put_range6(o, s, &c);
         return 0;
     }
-    buf_printf(&o->conf, "dhcp-range=set:%s,%s,static,%s,%d\n", tag_of(cx->arena, s), first_address(cx->arena, &c),
-               cidr_mask(cx->arena, &c), LEASE_S);
+    buf_printf(&o->conf, "dhcp-range=set:%s,%s,static,%s,%d\n", tag_of(cx->arena, s),
+               first_address(cx->arena, &c), cidr_mask(cx->arena, &c), LEASE_S);
     put_options4(o, n, s);
     o->n_ranges++;
     return 0;

@@ -21,12 +21,23 @@ static const char *xml(struct arena *a, const char *s)
     struct buf b = buf_new(a);
     for (; s && *s; s++) {
         switch (*s) {
-        case '&': buf_puts(&b, "&amp;"); break;
-        case '<': buf_puts(&b, "&lt;"); break;
-        case '>': buf_puts(&b, "&gt;"); break;
-        case '"': buf_puts(&b, "&quot;"); break;
-        case '\'': buf_puts(&b, "&apos;"); break;
-        default: buf_putc(&b, (unsigned char)*s < ' ' || *s == 127 ? ' ' : *s);
+        case '&':
+            buf_puts(&b, "&amp;");
+            break;
+        case '<':
+            buf_puts(&b, "&lt;");
+            break;
+        case '>':
+            buf_puts(&b, "&gt;");
+            break;
+        case '"':
+            buf_puts(&b, "&quot;");
+            break;
+        case '\'':
+            buf_puts(&b, "&apos;");
+            break;
+        default:
+            buf_putc(&b, (unsigned char)*s < ' ' || *s == 127 ? ' ' : *s);
         }
     }
     return buf_text(&b);
@@ -38,7 +49,8 @@ static void put_disk(struct buf *b, const char *file, const char *format, const 
     if (!file)
         return;
     buf_printf(b,
-               "  <disk type='file' device='disk'><driver name='qemu' type='%s' cache='none' io='%s' discard='unmap'/>"
+               "  <disk type='file' device='disk'><driver name='qemu' type='%s' cache='none' io='%s' "
+               "discard='unmap'/>"
                "<source file='%s'/><target dev='%s' bus='virtio'/>%s</disk>\n",
                format, traits->io_uring ? "io_uring" : "native", xml(b->arena, file), target,
                readonly ? "<readonly/>" : "");
@@ -65,7 +77,8 @@ int render_interface(struct cx *cx, const struct wire_port *port, const char **r
     return 0;
 }
 
-/* Which guest of ours this is, how it presents itself (cloud-init looks for that product), and what it runs on. */
+/* Which guest of ours this is, how it presents itself (cloud-init looks for that product), and what it runs
+ * on. */
 static void put_identity(struct buf *b, const struct wire_guest *g, const struct domain_traits *traits)
 {
     buf_printf(b,
@@ -74,7 +87,8 @@ static void put_identity(struct buf *b, const struct wire_guest *g, const struct
                " <sysinfo type='smbios'><system><entry name='manufacturer'>OpenStack Foundation</entry>"
                "<entry name='product'>OpenStack Nova</entry><entry name='serial'>%s</entry>"
                "<entry name='uuid'>%s</entry></system></sysinfo>\n",
-               traits->kvm ? "kvm" : "qemu", g->id, g->id, (long long)g->ram_mib, (long long)g->vcpus, g->id, g->id);
+               traits->kvm ? "kvm" : "qemu", g->id, g->id, (long long)g->ram_mib, (long long)g->vcpus, g->id,
+               g->id);
 }
 
 static void put_boot(struct buf *b, const struct wire_guest *g, const struct guest_files *files)
@@ -85,7 +99,8 @@ static void put_boot(struct buf *b, const struct wire_guest *g, const struct gue
         if (files->ramdisk)
             buf_printf(b, "<initrd>%s</initrd>", xml(b->arena, files->ramdisk));
         buf_printf(b, "<cmdline>%s</cmdline>",
-                   g->kernel_args ? xml(b->arena, g->kernel_args) : "root=/dev/vda console=tty1 console=ttyS0");
+                   g->kernel_args ? xml(b->arena, g->kernel_args)
+                                  : "root=/dev/vda console=tty1 console=ttyS0");
     } else {
         buf_puts(b, "<boot dev='hd'/>");
     }
@@ -99,8 +114,9 @@ static void put_machine(struct buf *b, const struct domain_traits *traits)
                " <clock offset='utc'/><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
                "<on_crash>destroy</on_crash>\n <devices>\n"
                "  <emulator>/usr/bin/qemu-system-x86_64</emulator>\n",
-               traits->kvm ? "<cpu mode='host-passthrough'/>"
-                           : "<cpu mode='custom' match='exact'><model fallback='forbid'>qemu64</model></cpu>");
+               traits->kvm
+                   ? "<cpu mode='host-passthrough'/>"
+                   : "<cpu mode='custom' match='exact'><model fallback='forbid'>qemu64</model></cpu>");
 }
 
 static void put_consoles(struct buf *b, const struct guest_files *files)
@@ -122,7 +138,8 @@ int render_domain(struct cx *cx, const struct wire_guest *g, const struct guest_
 {
     if (!uuid_valid(g->id))
         return fail(cx, KIND_INVALID, "The server has no proper id");
-    if (g->vcpus < 1 || g->vcpus > VCPUS_MAX || g->ram_mib < 1 || g->ram_mib > RAM_MIB_MAX || g->ports.n > PORTS_MAX)
+    if (g->vcpus < 1 || g->vcpus > VCPUS_MAX || g->ram_mib < 1 || g->ram_mib > RAM_MIB_MAX ||
+        g->ports.n > PORTS_MAX)
         return fail(cx, KIND_INVALID, "The flavor can't be run here: %lld VCPUs, %lld MiB, %zu ports",
                     (long long)g->vcpus, (long long)g->ram_mib, g->ports.n);
 

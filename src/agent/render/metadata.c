@@ -8,10 +8,12 @@
 #include "base/env.h"
 #include "json/writer.h"
 
-static const char *const ec2_versions[] = { "1.0",        "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10",
-                                            "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04", "latest" };
-static const char *const openstack_versions[] = { "2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30",
-                                                  "2016-10-06", "2017-02-22", "2018-08-27", "latest" };
+static const char *const ec2_versions[] = { "1.0",        "2007-01-19", "2007-03-01", "2007-08-29",
+                                            "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01",
+                                            "2009-04-04", "latest" };
+static const char *const openstack_versions[] = { "2012-08-10", "2013-04-04", "2013-10-17",
+                                                  "2015-10-15", "2016-06-30", "2016-10-06",
+                                                  "2017-02-22", "2018-08-27", "latest" };
 enum { SEED_BYTES = 384, PATH_MAX_BYTES = 256 };
 
 typedef const char *answer(struct cx *cx, const struct metadata_of *of);
@@ -293,8 +295,8 @@ static void put_route(struct jwriter *w, struct arena *a, const struct cidr *to,
     jw_end(w);
 }
 
-static void put_address(struct jwriter *w, struct cx *cx, const struct wire_port *p, const struct wire_network *n,
-                        const struct cidr *ip, size_t *at)
+static void put_address(struct jwriter *w, struct cx *cx, const struct wire_port *p,
+                        const struct wire_network *n, const struct cidr *ip, size_t *at)
 {
     const struct wire_subnet *s = subnet_with(n, ip);
     struct cidr c, any = { .family = ip->family };
@@ -305,7 +307,10 @@ static void put_address(struct jwriter *w, struct cx *cx, const struct wire_port
     jw_kv(w, "link", cx_printf(cx, "tap%.11s", p->id));
     jw_kv(w, "network_id", p->network_id);
     if (s->dhcp) {
-        jw_kv(w, "type", c.family == 4 ? "ipv4_dhcp" : str_eq(s->ipv6_mode, "slaac") ? "ipv6_slaac" : "ipv6_dhcp");
+        jw_kv(w, "type",
+              c.family == 4                   ? "ipv4_dhcp"
+              : str_eq(s->ipv6_mode, "slaac") ? "ipv6_slaac"
+                                              : "ipv6_dhcp");
     } else {
         jw_kv(w, "type", c.family == 4 ? "ipv4" : "ipv6");
         jw_kv(w, "ip_address", cidr_address(cx->arena, ip));
@@ -373,8 +378,9 @@ static const char *network_data_json(struct cx *cx, const struct metadata_of *of
     return buf_text(&w.out);
 }
 
-/* A login for the OpenStack user beside the image's own: cloud-init merges vendor data under "cloud-init".  The text
- * is a "#cloud-config" whose body is JSON, which is YAML too, so that nothing needs another kind of escaping. */
+/* A login for the OpenStack user beside the image's own: cloud-init merges vendor data under "cloud-init".
+ * The text is a "#cloud-config" whose body is JSON, which is YAML too, so that nothing needs another kind of
+ * escaping. */
 static const char *cloud_config(struct cx *cx, const struct metadata_of *of)
 {
     const struct wire_metadata *m = about(of);
@@ -429,8 +435,10 @@ static const char *no_password(struct cx *cx, const struct metadata_of *of)
 }
 
 static const struct row openstack_rows[] = {
-    { "meta_data.json", meta_data_json },     { "network_data.json", network_data_json },
-    { "password", no_password },              { "vendor_data.json", vendor_data_json },
+    { "meta_data.json", meta_data_json },
+    { "network_data.json", network_data_json },
+    { "password", no_password },
+    { "vendor_data.json", vendor_data_json },
     { "vendor_data2.json", vendor_data2_json },
 };
 
@@ -444,7 +452,8 @@ static const char *openstack_list(struct cx *cx, const struct metadata_of *of)
     return buf_text(&b);
 }
 
-static const char *openstack_file(struct cx *cx, const struct metadata_of *of, const char *path, const char **ret_type)
+static const char *openstack_file(struct cx *cx, const struct metadata_of *of, const char *path,
+                                  const char **ret_type)
 {
     for (size_t i = 0; i < N_ELEMENTS(openstack_rows); i++) {
         if (!str_eq(openstack_rows[i].path, path))
@@ -507,8 +516,8 @@ static const char *ec2_answer(struct cx *cx, const struct metadata_of *of, const
     return NULL;
 }
 
-const char *render_metadata(struct cx *cx, const struct metadata_of *of, const char *path, const char **ret_type,
-                            size_t *ret_n)
+const char *render_metadata(struct cx *cx, const struct metadata_of *of, const char *path,
+                            const char **ret_type, size_t *ret_n)
 {
     const char *rest;
     size_t n = SIZE_MAX; /* text, unless user data says otherwise */

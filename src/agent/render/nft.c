@@ -8,8 +8,8 @@
 
 #include "base/env.h"
 
-/* Each table is made (so that it is there), deleted with all it holds, and made anew, in one transaction: nothing of
- * anybody else's is touched, and no packet ever sees half a rule set. */
+/* Each table is made (so that it is there), deleted with all it holds, and made anew, in one transaction:
+ * nothing of anybody else's is touched, and no packet ever sees half a rule set. */
 #define REPLACE(table) "table " table " {\n}\ndelete table " table "\n"
 const char render_nft_teardown[] = REPLACE("bridge alamo") REPLACE("ip alamo") REPLACE("ip6 alamo");
 
@@ -116,7 +116,8 @@ static void put_floating(struct rules *r)
     struct cidr f, x;
     for (size_t i = 0; i < r->plan->n_floatings; i++) {
         const struct wire_floating *fl = r->plan->floatings[i];
-        if (cidr_parse(fl->floating_ip, &f) < 0 || cidr_parse(fl->fixed_ip, &x) < 0 || f.family != 4 || x.family != 4)
+        if (cidr_parse(fl->floating_ip, &f) < 0 || cidr_parse(fl->fixed_ip, &x) < 0 || f.family != 4 ||
+            x.family != 4)
             continue;
         nft_add(a, &in, "%s : %s", cidr_address(a, &f), cidr_address(a, &x));
         nft_add(a, &out, "%s : %s", cidr_address(a, &x), cidr_address(a, &f));
@@ -151,7 +152,8 @@ static void put_flat_nat(struct rules *r, const struct wire_network *n)
     for (size_t i = 0; n->flat && i < n->subnets.n; i++) {
         const char *range = leg_range(r->cx->arena, subnets[i].cidr);
         if (range)
-            buf_printf(&r->out, "\t\toifname \"%s\" ip saddr %s masquerade\n", r->plan->settings->public_nic, range);
+            buf_printf(&r->out, "\t\toifname \"%s\" ip saddr %s masquerade\n", r->plan->settings->public_nic,
+                       range);
     }
 }
 
@@ -173,7 +175,9 @@ static void put_nat(struct rules *r)
         put_router_nat(r, plan->routers[i]);
     for (size_t i = 0; i < plan->n_networks; i++)
         put_flat_nat(r, plan->networks[i]);
-    buf_puts(&r->out, "\t\tct status dnat ip saddr @inside ip daddr @inside snat to ip saddr map @floating_out\n\t}\n");
+    buf_puts(
+        &r->out,
+        "\t\tct status dnat ip saddr @inside ip daddr @inside snat to ip saddr map @floating_out\n\t}\n");
 }
 
 static void put_ranges(struct rules *r)
@@ -219,9 +223,10 @@ static void put_forward(struct rules *r)
 static void put_local(struct rules *r)
 {
     const struct net_settings *s = r->plan->settings;
-    const char *icmp = r->family == 6 ? "icmpv6 type { echo-request, nd-router-solicit, nd-neighbor-solicit, "
-                                        "nd-neighbor-advert, mld-listener-report, mld2-listener-report } accept"
-                                      : "icmp type echo-request accept";
+    const char *icmp = r->family == 6
+                           ? "icmpv6 type { echo-request, nd-router-solicit, nd-neighbor-solicit, "
+                             "nd-neighbor-advert, mld-listener-report, mld2-listener-report } accept"
+                           : "icmp type echo-request accept";
     buf_printf(&r->out,
                "\tchain output_ingress {\n\t\ttype filter hook output priority 0; policy accept;\n"
                "\t\tudp sport %d udp dport %d accept\n"
@@ -234,10 +239,11 @@ static void put_local(struct rules *r)
                "\t\ttcp dport { 53, %d } accept\n"
                "\t\t%s\n",
                r->family == 6 ? 547 : 67, r->family == 6 ? 546 : 68,
-               r->family == 6 ? "" : "\t\tip daddr 169.254.169.254 meta mark 0 drop\n", r->family == 6 ? 547 : 67,
-               s->api_port, icmp);
+               r->family == 6 ? "" : "\t\tip daddr 169.254.169.254 meta mark 0 drop\n",
+               r->family == 6 ? 547 : 67, s->api_port, icmp);
     if (r->family == 4)
-        buf_printf(&r->out, "\t\tip daddr 169.254.169.254 tcp dport %d meta mark != 0 accept\n", s->metadata_port);
+        buf_printf(&r->out, "\t\tip daddr 169.254.169.254 tcp dport %d meta mark != 0 accept\n",
+                   s->metadata_port);
     buf_puts(&r->out, "\t\tdrop\n\t}\n");
 }
 

@@ -8,11 +8,11 @@ static const struct protocol {
     const char *name;
     int number;
 } protocols[] = {
-    { "ah", 51 },        { "dccp", 33 },       { "egp", 8 },        { "esp", 50 },        { "gre", 47 },
-    { "icmp", 1 },       { "icmpv6", 58 },     { "igmp", 2 },       { "ipip", 4 },        { "ipv6-encap", 41 },
-    { "ipv6-frag", 44 }, { "ipv6-icmp", 58 },  { "ipv6-nonxt", 59 }, { "ipv6-opts", 60 }, { "ipv6-route", 43 },
-    { "ospf", 89 },      { "pgm", 113 },       { "rsvp", 46 },      { "sctp", 132 },      { "tcp", 6 },
-    { "udp", 17 },       { "udplite", 136 },   { "vrrp", 112 },
+    { "ah", 51 },        { "dccp", 33 },      { "egp", 8 },         { "esp", 50 },       { "gre", 47 },
+    { "icmp", 1 },       { "icmpv6", 58 },    { "igmp", 2 },        { "ipip", 4 },       { "ipv6-encap", 41 },
+    { "ipv6-frag", 44 }, { "ipv6-icmp", 58 }, { "ipv6-nonxt", 59 }, { "ipv6-opts", 60 }, { "ipv6-route", 43 },
+    { "ospf", 89 },      { "pgm", 113 },      { "rsvp", 46 },       { "sctp", 132 },     { "tcp", 6 },
+    { "udp", 17 },       { "udplite", 136 },  { "vrrp", 112 },
 };
 enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58 };
 
@@ -86,8 +86,8 @@ static void put_group(struct rules *r, const struct wire_group *g)
     for (size_t i = 0; i < g->members.n; i++)
         if (cidr_parse(g->members.items[i], &c) == 0 && c.family == r->family && cidr_is_one(&c))
             nft_add(a, &members, "%s", cidr_address(a, &c));
-    nft_put_set(&r->out, arena_printf(a, "set members-%s", g->id), r->family == 6 ? "ipv6_addr" : "ipv4_addr", "",
-                members);
+    nft_put_set(&r->out, arena_printf(a, "set members-%s", g->id), r->family == 6 ? "ipv6_addr" : "ipv4_addr",
+                "", members);
     const struct wire_rule *rules = g->rules.items;
     for (size_t d = 0; d < N_ELEMENTS(directions); d++) {
         buf_printf(&r->out, "\tchain %s-%s {\n", directions[d], g->id);
@@ -113,8 +113,8 @@ static void add_address(struct rules *r, struct strs *list, const char *bridge, 
 {
     struct cidr c;
     if (cidr_parse(address, &c) == 0 && c.family == r->family && cidr_is_one(&c))
-        nft_add(r->cx->arena, list, "\"%s\" . %s : jump ingress-port-%s", bridge, cidr_address(r->cx->arena, &c),
-                p->id);
+        nft_add(r->cx->arena, list, "\"%s\" . %s : jump ingress-port-%s", bridge,
+                cidr_address(r->cx->arena, &c), p->id);
 }
 
 static void add_port(struct rules *r, const struct wire_port *p, struct strs *to, struct strs *from)
@@ -165,8 +165,8 @@ void nft_put_groups(struct rules *r)
         put_port_chain(r, p, "egress");
         add_port(r, p, &to, &from);
     }
-    nft_put_set(&r->out, "map to_port", r->family == 6 ? "ifname . ipv6_addr : verdict" : "ifname . ipv4_addr : verdict",
-                "", to);
+    nft_put_set(&r->out, "map to_port",
+                r->family == 6 ? "ifname . ipv6_addr : verdict" : "ifname . ipv4_addr : verdict", "", to);
     nft_put_set(&r->out, "map from_port", "mark : verdict", "", from);
     buf_puts(&r->out, "\tchain to_guest {\n\t\tct state established,related accept\n");
     if (r->family == 6)

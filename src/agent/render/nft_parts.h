@@ -13,9 +13,10 @@ struct rules {
     struct buf out;
 };
 
-/* Writes a set or map; elements are sorted and written once each, "key" or "key : value"; of elements with the same
- * key the first in order stays, since a key can stand only once. */
-void nft_put_set(struct buf *out, const char *head, const char *type, const char *flags, struct strs elements);
+/* Writes a set or map; elements are sorted and written once each, "key" or "key : value"; of elements with
+ * the same key the first in order stays, since a key can stand only once. */
+void nft_put_set(struct buf *out, const char *head, const char *type, const char *flags,
+                 struct strs elements);
 void nft_add(struct arena *a, struct strs *list, const char *fmt, ...) PRINTF(3, 4);
 
 const char *nft_bridge_of_network(struct arena *a, const struct net_plan *plan, const char *network_id);

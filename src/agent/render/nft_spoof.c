@@ -2,13 +2,15 @@
 
 #include "base/env.h"
 
-/* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't take. */
+/* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't
+ * take. */
 struct sources {
     struct strs marks, open, macs, arp, ip, ip6;
     struct buf ranges;
 };
 
-static void add_source(struct rules *r, struct sources *s, const char *tap, const char *mac, const char *address)
+static void add_source(struct rules *r, struct sources *s, const char *tap, const char *mac,
+                       const char *address)
 {
     struct arena *a = r->cx->arena;
     struct cidr c;
@@ -20,7 +22,8 @@ static void add_source(struct rules *r, struct sources *s, const char *tap, cons
     const char *text = cidr_text(a, &c);
     if (!cidr_is_one(&c)) {
         if (c.family == 4)
-            buf_printf(&s->ranges, "\t\tiifname \"%s\" arp saddr ether %s arp saddr ip %s accept\n", tap, mac, text);
+            buf_printf(&s->ranges, "\t\tiifname \"%s\" arp saddr ether %s arp saddr ip %s accept\n", tap, mac,
+                       text);
         buf_printf(&s->ranges, "\t\tiifname \"%s\" ether saddr %s %s saddr %s accept\n", tap, mac,
                    c.family == 6 ? "ip6" : "ip", text);
     } else if (c.family == 4) {
@@ -50,8 +53,9 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
         add_source(r, s, tap, pairs[i].mac ? pairs[i].mac : p->mac, pairs[i].ip);
 }
 
-/* The order matters: the mark first (also of packets that are dropped later, for the counters of whoever looks), then
- * the MAC for every protocol, then what a guest without an address may say, then its addresses, then nothing. */
+/* The order matters: the mark first (also of packets that are dropped later, for the counters of whoever
+ * looks), then the MAC for every protocol, then what a guest without an address may say, then its addresses,
+ * then nothing. */
 static const char chains[] =
     "\tchain prerouting {\n"
     "\t\ttype filter hook prerouting priority -300; policy accept;\n"

@@ -1,7 +1,8 @@
 /* render.h - typed values to text: libvirt XML, nft rules, dnsmasq files, metadata.  Pure functions.
  *
- * What came from a tenant is parsed and printed again (addresses, MACs, numbers, UUIDs), reduced to a closed set of
- * characters (host names), or escaped (XML, JSON); nothing of it is ever copied into a configuration as it is. */
+ * What came from a tenant is parsed and printed again (addresses, MACs, numbers, UUIDs), reduced to a closed
+ * set of characters (host names), or escaped (XML, JSON); nothing of it is ever copied into a configuration
+ * as it is. */
 #pragma once
 #include "agent/driver.h"
 
@@ -48,10 +49,11 @@ struct metadata_of { /* a guest and how its ports stand */
     const struct wire_guest *guest;
     const struct net_plan *plan;
 };
-/* The answer to a path such as "/latest/meta-data/hostname"; NULL: there is none.  '*ret_type' is its media type;
+/* The answer to a path such as "/latest/meta-data/hostname"; NULL: there is none.  '*ret_type' is its media
+ * type;
  * '*ret_n' its length (user data may be any bytes). */
-const char *render_metadata(struct cx *cx, const struct metadata_of *of, const char *path, const char **ret_type,
-                            size_t *ret_n);
+const char *render_metadata(struct cx *cx, const struct metadata_of *of, const char *path,
+                            const char **ret_type, size_t *ret_n);
 /* The files of the config drive. */
 struct drive render_drive(struct cx *cx, const struct metadata_of *of);
 /* EC2's name of a server: "i-" and the first 8 characters of its id. */

@@ -1,0 +1,164 @@
+#include "agent/host.h"
+
+#include <linux/io_uring.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/file.h"
+#include "base/log.h"
+
+LOG_MODULE("host");
+
+enum { PROC_MAX = 4 << 20, SECTOR_MS = 5000, KERNEL_MS = 10000 };
+
+static const char *first_line(struct cx *cx, const char *path)
+{
+    const char *text = NULL;
+    if (file_read(cx, path, PROC_MAX, &text, NULL) < 0) {
+        fail_clear(cx);
+        return NULL;
+    }
+    return arena_strndup(cx->arena, text, strcspn(text, "\n"));
+}
+
+static const char *cpu_model(struct cx *cx)
+{
+    const char *text = NULL;
+    if (file_read(cx, "/proc/cpuinfo", PROC_MAX, &text, NULL) < 0) {
+        fail_clear(cx);
+        return NULL;
+    }
+    const char *at = strstr(text, "model name");
+    at = at ? strchr(at, ':') : NULL;
+    return at ? arena_strndup(cx->arena, at + 2, strcspn(at + 2, "\n")) : NULL;
+}
+
+int host_facts(struct cx *cx, const char *state_dir, struct host_facts *ret_facts)
+{
+    struct statvfs fs;
+    const char *boot_id = first_line(cx, "/proc/sys/kernel/random/boot_id");
+    if (!boot_id || statvfs(state_dir, &fs) < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't look at this host: %s", strerror(errno));
+    *ret_facts = (struct host_facts){
+        .boot_id = boot_id,
+        .cpu_model = cpu_model(cx),
+        .cpus = sysconf(_SC_NPROCESSORS_ONLN),
+        .ram_mib = (int64_t)sysconf(_SC_PHYS_PAGES) / 256 * (sysconf(_SC_PAGESIZE) / 4096),
+        .disk_gib = (int64_t)(fs.f_blocks * fs.f_frsize >> 30),
+    };
+    return 0;
+}
+
+bool host_io_uring(void)
+{
+    struct io_uring_params p;
+    memset(&p, 0, sizeof p);
+    CLEAN_FD fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+    return fd >= 0;
+}
+
+/* mov dx, 0x3f8; mov al, 'O'; out dx, al; mov al, 'K'; out dx, al; hlt for ever; the two bytes that make it
+ * bootable. */
+static const unsigned char sector[512] = {
+    0xba, 0xf8, 0x03, 0xb0, 'O', 0xee, 0xb0, 'K', 0xee, 0xf4, 0xeb, 0xfd, [510] = 0x55, [511] = 0xaa,
+};
+
+/* Runs QEMU under KVM for a while and returns what the serial port said; it is killed in the end in any case.
+ */
+static const char *heard(struct cx *cx, const char *const *argv, int64_t timeout_ms)
+{
+    const char *output = "";
+    if (child_run(cx, &(struct child){ .argv = argv, .timeout_ms = timeout_ms }, &output) < 0)
+        fail_clear(cx);
+    return output;
+}
+
+static bool sector_runs(struct cx *cx, const char *state_dir)
+{
+    const char *path = cx_printf(cx, "%s/kvm-sector", state_dir);
+    if (file_write_durably(cx, path, sector, sizeof sector) < 0) {
+        fail_clear(cx);
+        return false;
+    }
+    const char *const argv[] = { "qemu-system-x86_64",
+                                 "-accel",
+                                 "kvm",
+                                 "-M",
+                                 "pc",
+                                 "-m",
+                                 "16",
+                                 "-nodefaults",
+                                 "-display",
+                                 "none",
+                                 "-serial",
+                                 "stdio",
+                                 "-drive",
+                                 cx_printf(cx, "file=%s,format=raw,if=ide", path),
+                                 NULL };
+    bool ok = strstr(heard(cx, argv, SECTOR_MS), "OK") != NULL;
+    unlink(path);
+    return ok;
+}
+
+static const char *own_kernel(struct cx *cx)
+{
+    struct utsname u;
+    return uname(&u) == 0 ? cx_printf(cx, "/boot/vmlinuz-%s", u.release) : "";
+}
+
+static bool try_kvm(struct cx *cx, const char *state_dir, const char *kernel)
+{
+    if (access("/dev/kvm", R_OK | W_OK) < 0) {
+        log_warn("there is no /dev/kvm: guests are translated, which is slow; load kvm_intel or kvm_amd");
+        return false;
+    }
+    if (!sector_runs(cx, state_dir)) {
+        log_warn("/dev/kvm is there but runs nothing: guests are translated, which is slow");
+        return false;
+    }
+    kernel = kernel ? kernel : own_kernel(cx);
+    if (access(kernel, R_OK) < 0) {
+        log_warn("KVM runs a boot sector, but there is no kernel to try it with; set probe_kernel (%s is not "
+                 "there)",
+                 kernel);
+        return false;
+    }
+    const char *const argv[] = { "qemu-system-x86_64",
+                                 "-accel",
+                                 "kvm",
+                                 "-M",
+                                 "pc",
+                                 "-m",
+                                 "256",
+                                 "-nodefaults",
+                                 "-display",
+                                 "none",
+                                 "-no-reboot",
+                                 "-serial",
+                                 "stdio",
+                                 "-kernel",
+                                 kernel,
+                                 "-append",
+                                 "console=ttyS0 earlyprintk=serial panic=-1",
+                                 NULL };
+    bool ok = strstr(heard(cx, argv, KERNEL_MS), "Linux version") != NULL;
+    if (!ok)
+        log_warn("KVM runs a boot sector, but no kernel: guests are translated, which is slow");
+    return ok;
+}
+
+bool host_kvm(struct cx *cx, const char *state_dir, const char *boot_id, const char *probe_kernel)
+{
+    const char *path = cx_printf(cx, "%s/kvm", state_dir), *kept = first_line(cx, path), *rest = NULL;
+    if (kept && str_starts(kept, boot_id, &rest))
+        return str_eq(rest, " yes");
+    bool ok = try_kvm(cx, state_dir, probe_kernel);
+    const char *text = cx_printf(cx, "%s %s\n", boot_id, ok ? "yes" : "no");
+    if (file_write_durably(cx, path, text, strlen(text)) < 0)
+        fail_clear(cx);
+    return ok;
+}

@@ -1,0 +1,17 @@
+/* host.h - what kind of host this is. */
+#pragma once
+#include "base/cx.h"
+
+struct host_facts {
+    const char *boot_id, *cpu_model;
+    int64_t cpus, ram_mib, disk_gib;
+};
+/* 'state_dir' tells which file system the guests' disks are on. */
+int host_facts(struct cx *cx, const char *state_dir, struct host_facts *ret_facts) MUST_CHECK;
+
+/* KVM really runs a guest: /dev/kvm being there proves nothing inside virtual machines.  First a boot sector,
+ * then a kernel ('probe_kernel', or the host's own) must be heard on a serial port.  The result is kept in
+ * state_dir for this boot of the host.  Doubt is a no, with a line in the log that says what to do. */
+bool host_kvm(struct cx *cx, const char *state_dir, const char *boot_id, const char *probe_kernel);
+/* The kernel has io_uring and lets us use it. */
+bool host_io_uring(void);

@@ -1,0 +1,91 @@
+#include "agent/agent.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/render/render.h"
+#include "base/log.h"
+#include "http/server.h"
+
+LOG_MODULE("metadata");
+
+/* Which guest asks is known by the mark that its tap's packets carry; nothing that it sends counts. */
+static struct doc *caller(struct agent *a, unsigned mark)
+{
+    for (size_t i = 0; mark && i < a->docs.n; i++) {
+        struct doc *d = a->docs.items[i];
+        if (d->kind != DOC_GUEST)
+            continue;
+        const struct wire_guest *g = d->value;
+        const struct wire_port *ports = g->ports.items;
+        for (size_t j = 0; j < g->ports.n; j++)
+            if (ports[j].mark == (int64_t)mark)
+                return doc_ref(d);
+    }
+    return NULL;
+}
+
+static void reply_text(struct http_rq *rq, int status, const char *type, const char *body, size_t n)
+{
+    const char *const headers[][2] = { { "Content-Type", type } };
+    http_reply(rq, status, (struct http_headers){ headers, 1 }, body, n);
+}
+
+static void not_found(struct http_rq *rq)
+{
+    static const char text[] = "404 Not Found\n";
+    reply_text(rq, 404, "text/plain", text, sizeof text - 1);
+}
+
+/* Nothing is taken but questions: no body, and nothing to tidy up afterwards. */
+static void head(void *self, struct http_rq *rq)
+{
+}
+static void end(void *self, struct http_rq *rq)
+{
+}
+
+static void run(void *self, struct http_rq *rq)
+{
+    struct agent *a = self;
+    unsigned mark = 0;
+    socklen_t n_mark = sizeof mark;
+    const char *type = NULL;
+    size_t n = 0;
+    CLEAN_CX cx;
+
+    if (getsockopt(rq->socket, SOL_SOCKET, SO_MARK, &mark, &n_mark) < 0 ||
+        (!str_eq(rq->method, "GET") && !str_eq(rq->method, "HEAD"))) {
+        not_found(rq);
+        return;
+    }
+    cx_begin(&cx);
+    pthread_mutex_lock(&a->lock);
+    struct doc *d = caller(a, mark);
+    struct plan_of p = agent_plan(a, cx.arena);
+    pthread_mutex_unlock(&a->lock);
+    const char *body =
+        d ? render_metadata(&cx, &(struct metadata_of){ d->value, &p.plan }, rq->path, &type, &n) : NULL;
+    if (body)
+        reply_text(rq, 200, type, arena_strndup(rq->arena, body, n), n);
+    else
+        not_found(rq);
+    agent_plan_free(&p);
+    doc_unref(d);
+}
+
+int serve_start(struct agent *a, struct cx *cx, struct http_server **ret_server)
+{
+    const struct http_config config = { .address = a->metadata_address,
+                                        .port = (uint16_t)a->settings.metadata_port,
+                                        .threads = 1,
+                                        .connections = 500,
+                                        .idle_s = 15 };
+    const struct http_handler handler = { .self = a, .head = head, .run = run, .end = end };
+    int r = http_server_start(ret_server, &config, &handler);
+    if (r < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't serve metadata on %s:%d: %s", a->metadata_address,
+                    (int)a->settings.metadata_port, strerror(-r));
+    log_info("serving on %s:%d", a->metadata_address, (int)a->settings.metadata_port);
+    return 0;
+}
