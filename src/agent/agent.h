@@ -29,8 +29,8 @@ struct guest {
     /* The report, and what the controller knows of it. */
     const char *phase, *step;
     enum guest_power power;
-    bool absent_known; /* 'power' was really seen */
-    int64_t gen;
+    bool seen; /* 'power' and the rest were filled in */
+    int64_t gen, told_boot_n;
     int64_t seq, acked; /* the report's own count */
     bool gone;
 };

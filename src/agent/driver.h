@@ -6,8 +6,8 @@
  * its deadline; other kinds won't. Calls for different guests come from several threads at once, calls for
  * one guest never do. */
 #pragma once
+#include "agent/render/subject.h"
 #include "base/cx.h"
-#include "wire/plan.h"
 
 /* ---- guests ---- */
 
@@ -23,11 +23,6 @@ struct guest_seen {
     bool disks;             /* all its files are there */
     bool overlay_left;      /* the overlay's file is there */
     bool files;             /* something of it is on disk */
-};
-
-/* Where a guest's files are; NULL: it has no such file. */
-struct guest_files {
-    const char *dir, *root, *ephemeral, *swap, *config_drive, *kernel, *ramdisk, *overlay, *console, *vnc;
 };
 
 struct hypervisor_facts {
@@ -66,16 +61,6 @@ struct hypervisor {
 
 /* ---- disks ---- */
 
-/* What a guest may read about itself, as files: for the config drive. */
-struct drive_file {
-    const char *path, *data; /* "openstack/latest/meta_data.json" */
-    size_t n;
-};
-struct drive {
-    struct drive_file *files;
-    size_t n;
-};
-
 struct storage {
     void *self;
     void (*free)(void *self);
@@ -101,30 +86,26 @@ struct storage {
 
 /* ---- networks ---- */
 
-struct net_settings {
-    const char *public_nic, *bridge; /* of the flat network */
-    int64_t public_mtu;
-    int metadata_port, api_port;
-    struct strs dmz; /* CIDRs that see guests' own addresses */
-    struct strs dns; /* the host's name servers; empty: /etc/resolv.conf */
-};
-struct net_port {
-    const struct wire_port *port;
-    const char *guest_id;
-};
-/* All that is wanted of the host's network, of one moment. */
-struct net_plan {
-    const struct net_settings *settings;
-    struct list ports; /* struct net_port */
-    const struct wire_network *const *networks;
-    const struct wire_group *const *groups;
-    const struct wire_router *const *routers;
-    const struct wire_floating *const *floatings;
-    size_t n_networks, n_groups, n_routers, n_floatings;
-};
 struct net_fault {
     const char *id,
         *text; /* of a network or floating address that can't be had; the rest of the plan stands */
+};
+
+/* What there is of ours. */
+struct net_link_seen {
+    const char *name, *kind, *master; /* kind: "bridge", "tap" */
+    bool up, in_use;                  /* in_use: of a tap: a guest has it open */
+};
+struct net_address_seen {
+    const char *link, *cidr;
+};
+struct net_lease_seen {
+    const char *mac, *ip;
+};
+struct net_seen {
+    struct list links, addresses, leases;
+    bool dhcp_running;
+    const char *rules_bridge, *rules_ip, *rules_ip6; /* nft's own JSON of our tables, or NULL */
 };
 
 struct network {
@@ -133,8 +114,7 @@ struct network {
     /* Makes the host's network match the plan; '*ret_faults' are struct net_fault.  1: something that is not
      * wanted any more is still in use by a guest. */
     int (*apply)(void *self, struct cx *cx, const struct net_plan *plan, struct list *ret_faults);
-    /* Writes what there is of ours as members of the object that 'w' is in. */
-    int (*see)(void *self, struct cx *cx, struct jwriter *w);
+    int (*see)(void *self, struct cx *cx, struct net_seen *ret_seen);
     /* Takes everything of ours away and puts the host's settings back. */
     int (*teardown)(void *self, struct cx *cx, const struct net_settings *settings);
 };

@@ -87,6 +87,27 @@ static int put_guests(struct jwriter *w, struct cx *cx, struct agent *a)
     return 0;
 }
 
+/* clang-format off */
+static const struct field link_fields[] = {
+    STR(struct net_link_seen, name), STR(struct net_link_seen, kind), STR(struct net_link_seen, master),
+    BOOL(struct net_link_seen, up), BOOL(struct net_link_seen, in_use), { 0 }
+};
+static const struct field address_fields[] = {
+    STR(struct net_address_seen, link), STR(struct net_address_seen, cidr), { 0 }
+};
+static const struct field lease_fields[] = {
+    STR(struct net_lease_seen, mac), STR(struct net_lease_seen, ip), { 0 }
+};
+static const struct field net_fields[] = {
+    LIST(struct net_seen, links, struct net_link_seen, link_fields),
+    LIST(struct net_seen, addresses, struct net_address_seen, address_fields),
+    LIST(struct net_seen, leases, struct net_lease_seen, lease_fields),
+    BOOL(struct net_seen, dhcp_running),
+    JSON(struct net_seen, rules_bridge), JSON(struct net_seen, rules_ip), JSON(struct net_seen, rules_ip6),
+    { 0 }
+};
+/* clang-format on */
+
 int once_seen(struct cx *cx, struct agent *a)
 {
     struct storage *st = &a->drivers.storage;
@@ -98,7 +119,9 @@ int once_seen(struct cx *cx, struct agent *a)
     put_strings(&w, "disks", ids);
     TRY(record_list(cx, a->settings.state_dir, &ids));
     put_strings(&w, "records", ids);
-    TRY(a->drivers.network.see(a->drivers.network.self, cx, &w));
+    struct net_seen net = { 0 };
+    TRY(a->drivers.network.see(a->drivers.network.self, cx, &net));
+    jw_members(&w, net_fields, &net);
     jw_end(&w);
     puts(buf_text(&w.out));
     return 0;

@@ -1,5 +1,7 @@
 #include "agent/reconcile.h"
 
+const char *const guest_power_names[GUEST_POWER_N] = { "absent", "off", "on", "paused", "suspended" };
+
 /* clang-format off */
 const char *const step_names[STEP_KIND_N] = {
     [STEP_NONE] = "none", [STEP_WAIT] = "wait", [STEP_MAKE] = "make disks", [STEP_START] = "start",

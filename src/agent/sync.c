@@ -63,11 +63,11 @@ static void put_guests(struct wire_sync *m, struct arena *arena, const struct ag
 {
     for (size_t i = 0; i < a->n_guests; i++) {
         const struct guest *g = a->guests[i];
-        if (g->absent_known && (g->doc || g->gone) && g->seq > g->acked) {
+        if (g->seen && (g->doc || g->gone) && g->seq > g->acked) {
             put_guest(&m->guests, arena, g);
             put_tasks(&m->tasks, arena, g);
         }
-        if (g->absent_known && g->power == GUEST_ON && g->doc) {
+        if (g->seen && g->power == GUEST_ON && g->doc) {
             const struct wire_guest *w = g->doc->value;
             m->ram_used_mib += w->ram_mib;
             m->running++;
@@ -158,14 +158,25 @@ static void drop_events(struct agent *a, size_t n)
     a->events_dropped += (int64_t)n;
 }
 
-static void acknowledge(struct agent *a, const struct sent *sent)
+/* The controller has heard that nothing is left of the guest: now it can be forgotten. */
+static void forget(struct agent *a, struct cx *cx, struct guest *g)
 {
-    for (size_t i = 0; i < a->n_guests; i++) {
-        struct guest *g = a->guests[i];
+    if (record_remove(cx, a->settings.state_dir, g->id) < 0) {
+        log_warn("%s", cx->text);
+        fail_clear(cx);
+        return;
+    }
+    agent_guest_drop(a, g);
+}
+
+static void acknowledge(struct agent *a, struct cx *cx, const struct sent *sent)
+{
+    for (size_t i = a->n_guests; i > 0; i--) {
+        struct guest *g = a->guests[i - 1];
         if (g->acked < sent->seq)
             g->acked = sent->seq;
         if (g->gone && !g->doc && !g->busy && g->seq <= g->acked)
-            agent_guest_drop(a, a->guests[i--]);
+            forget(a, cx, g);
     }
     int64_t fresh = sent->event_seq - a->events_dropped;
     if (fresh > 0)
@@ -198,10 +209,23 @@ static void take_guests(struct agent *a)
             take_doc(a, a->guests[i], NULL);
 }
 
+/* A guest's record is there before its document, so that whatever happens to the document, its end is told. */
+static int begin_records(struct agent *a, struct cx *cx, struct list guests)
+{
+    const struct wire_guest *items = guests.items;
+    const struct guest_record empty = { 0 };
+    for (size_t i = 0; i < guests.n; i++)
+        if (uuid_valid(items[i].id) && !agent_guest(a, items[i].id))
+            TRY(record_save(cx, a->settings.state_dir, items[i].id, &empty));
+    return 0;
+}
+
 int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer)
 {
     pthread_mutex_lock(&a->lock);
-    int r = docs_apply(cx, &a->docs, answer);
+    int r = begin_records(a, cx, answer->guests);
+    if (r >= 0)
+        r = docs_apply(cx, &a->docs, answer);
     if (r != 0) {
         a->net_seq++;
         take_guests(a);
@@ -264,7 +288,7 @@ static int sync_once(struct agent *a, struct cx *cx, struct http_client *c, bool
     TRY(json_read(cx, wire_answer_fields, json, (struct json_rules){ .lenient = true, .where = "answer" },
                   &answer));
     pthread_mutex_lock(&a->lock);
-    acknowledge(a, &sent);
+    acknowledge(a, cx, &sent);
     pthread_mutex_unlock(&a->lock);
     return sync_apply(a, cx, &answer);
 }

@@ -58,17 +58,16 @@ static void report(struct work *w, const char *phase, const char *step)
     struct guest *g = w->g;
     int64_t gen = w->wanted ? w->wanted->gen : g->gen;
     pthread_mutex_lock(&w->a->lock);
-    if (!g->absent_known || !str_eq(g->phase, phase) || !str_eq(g->step, step) || g->power != w->seen.power ||
-        g->gen != gen || g->acked == g->seq) {
-        bool same = g->absent_known && str_eq(g->phase, phase) && g->power == w->seen.power &&
-                    g->gen == gen && str_eq(g->step, step);
-        g->phase = phase;
-        g->step = step;
-        g->power = w->seen.power;
-        g->gen = gen;
-        g->absent_known = true;
-        if (!same)
-            g->seq = ++w->a->seq;
+    bool same = g->seen && str_eq(g->phase, phase) && str_eq(g->step, step) && g->power == w->seen.power &&
+                g->gen == gen && g->told_boot_n == g->record.boot_n;
+    g->phase = phase;
+    g->step = step;
+    g->power = w->seen.power;
+    g->gen = gen;
+    g->told_boot_n = g->record.boot_n;
+    g->seen = true;
+    if (!same) {
+        g->seq = ++w->a->seq;
         agent_wake(w->a);
     }
     pthread_mutex_unlock(&w->a->lock);
@@ -218,14 +217,21 @@ static int attach(struct work *w, const struct step *s)
     return ready ? ready : hv->attach(hv->self, w->cx, w->g->id, s->port);
 }
 
+/* A tap that waited for its guest to let it go can go now. */
+static void look_at_network(struct work *w)
+{
+    pthread_mutex_lock(&w->a->lock);
+    w->a->net_next_us = 0;
+    agent_wake(w->a);
+    pthread_mutex_unlock(&w->a->lock);
+}
+
 static int detach(struct work *w, const struct step *s)
 {
     struct hypervisor *hv = &w->a->drivers.hypervisor;
     int r = hv->detach(hv->self, w->cx, w->g->id, s->tap);
-    pthread_mutex_lock(&w->a->lock);
-    w->a->net_next_us = 0; /* the tap can go now */
-    agent_wake(w->a);
-    pthread_mutex_unlock(&w->a->lock);
+    if (r == 0)
+        look_at_network(w);
     return r;
 }
 
@@ -357,9 +363,28 @@ static void again(struct work *w, int64_t after_us)
     pthread_mutex_unlock(&w->a->lock);
 }
 
+/* Results that the plan does not name any more were heard. */
+static int forget_tasks(struct work *w)
+{
+    struct guest_record r = w->g->record;
+    const struct task_record *old = r.tasks.items;
+    const struct wire_task *tasks = w->wanted->tasks.items;
+    struct task_record *kept = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < r.tasks.n; i++)
+        for (size_t j = 0; j < w->wanted->tasks.n; j++)
+            if (str_eq(old[i].id, tasks[j].id))
+                *arena_push(w->cx->arena, &kept, &n) = old[i];
+    if (n == r.tasks.n)
+        return 0;
+    r.tasks = (struct list){ kept, n };
+    return save(w, &r);
+}
+
 /* What is wanted is there. */
 static int settle(struct work *w)
 {
+    TRY(forget_tasks(w));
     bool failed = w->g->record.failed && w->g->record.failed_gen == w->wanted->gen;
     if (!failed && !w->g->record.built) {
         struct guest_record r = w->g->record;
@@ -373,15 +398,15 @@ static int settle(struct work *w)
     return 0;
 }
 
-/* Nothing is left and nothing is wanted: the record goes last, so that a crash repeats the removal. */
-static int vanish(struct work *w)
+/* Nothing is left and nothing is wanted.  The record stays until the controller has heard of it: a crash must not
+ * swallow the last report. */
+static void vanish(struct work *w)
 {
-    TRY(record_remove(w->cx, w->a->settings.state_dir, w->g->id));
     pthread_mutex_lock(&w->a->lock);
     w->g->gone = true;
     pthread_mutex_unlock(&w->a->lock);
+    look_at_network(w);
     report(w, "gone", NULL);
-    return 0;
 }
 
 /* A failure passes, or is final for this generation. */
@@ -432,8 +457,10 @@ static int one_step(struct work *w)
         return settle_failure(w, &s);
     w->files = st->files(st->self, w->cx, w->wanted, w->g->id);
     s = reconcile_guest(w->wanted, &w->g->record, &w->seen, &around);
-    if (s.kind == STEP_GONE)
-        return vanish(w) < 0 ? settle_failure(w, &s) : 1;
+    if (s.kind == STEP_GONE) {
+        vanish(w);
+        return 1;
+    }
     if (s.kind == STEP_NONE)
         return settle(w) < 0 ? settle_failure(w, &s) : 1;
     bool failed = w->wanted && w->g->record.failed && w->g->record.failed_gen == w->wanted->gen;

@@ -254,7 +254,7 @@ static int nw_apply(void *self, struct cx *cx, const struct net_plan *plan, stru
     return verb(self, cx, "network", "-", buf_text(&taps));
 }
 
-static int nw_see(void *self, struct cx *cx, struct jwriter *w)
+static int nw_see(void *self, struct cx *cx, struct net_seen *ret_seen)
 {
     return 0;
 }

@@ -12,7 +12,6 @@
 #include "base/crash.h"
 #include "base/env.h"
 #include "base/log.h"
-#include "json/writer.h"
 
 LOG_MODULE("dnsmasq");
 
@@ -137,27 +136,20 @@ int dnsmasq_apply(struct cx *cx, const struct netlink_config *c, const struct ne
     return start(cx, c);
 }
 
-int dnsmasq_see(struct cx *cx, const struct netlink_config *c, struct jwriter *w)
+void dnsmasq_see(struct cx *cx, const struct netlink_config *c, struct net_seen *ret_seen)
 {
+    struct net_lease_seen *seen = NULL;
     const char *leases = "";
+    size_t n = 0;
     if (file_read(cx, files_of(cx, c).leases, FILE_MAX, &leases, NULL) < 0)
         fail_clear(cx);
-    jw_key(w, "dhcp");
-    jw_object(w);
-    jw_kv_bool(w, "running", running(cx, c) != 0);
-    jw_key(w, "leases");
-    jw_array(w);
     char *rest = cx_strdup(cx, leases), *line;
     while ((line = strsep(&rest, "\n"))) {
         char mac[32], ip[64];
-        if (sscanf(line, "%*s %31s %63s", mac, ip) != 2 || !strchr(mac, ':'))
-            continue;
-        jw_object(w);
-        jw_kv(w, "mac", mac);
-        jw_kv(w, "ip", ip);
-        jw_end(w);
+        if (sscanf(line, "%*s %31s %63s", mac, ip) == 2 && strchr(mac, ':'))
+            *arena_push(cx->arena, &seen, &n) =
+                (struct net_lease_seen){ cx_strdup(cx, mac), cx_strdup(cx, ip) };
     }
-    jw_end(w);
-    jw_end(w);
-    return 0;
+    ret_seen->leases = (struct list){ seen, n };
+    ret_seen->dhcp_running = running(cx, c) != 0;
 }

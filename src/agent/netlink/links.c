@@ -70,6 +70,18 @@ static void link_put(struct rtnl_link **l)
 }
 #define CLEAN_LINK CLEANUP(link_put) struct rtnl_link
 
+/* A tap that is down shows no carrier although a guest has it open, so its owner is asked for: only a tap
+ * that nobody holds can be opened (it has one queue). */
+static bool is_held(const char *name)
+{
+    struct ifreq rq = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    if (!str_starts(name, "tap", NULL))
+        return false;
+    strncpy(rq.ifr_name, name, IFNAMSIZ - 1);
+    CLEAN_FD fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    return fd >= 0 && ioctl(fd, TUNSETIFF, &rq) < 0 && errno == EBUSY;
+}
+
 int links_list(struct links *l, struct cx *cx, struct list *ret_links)
 {
     CLEAN_CACHE *cache = NULL;
@@ -88,7 +100,7 @@ int links_list(struct links *l, struct cx *cx, struct list *ret_links)
             .name = cx_strdup(cx, rtnl_link_get_name(link)),
             .bridge = str_eq(rtnl_link_get_type(link), "bridge"),
             .up = rtnl_link_get_flags(link) & IFF_UP,
-            .carrier = rtnl_link_get_carrier(link) == 1,
+            .in_use = is_held(rtnl_link_get_name(link)),
             .alias = cx_strdup(cx, rtnl_link_get_ifalias(link)),
             .master = *master ? cx_strdup(cx, master) : NULL,
             .mtu = rtnl_link_get_mtu(link),

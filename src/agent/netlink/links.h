@@ -15,7 +15,7 @@ void links_free(struct links *l); /* NULL is fine */
 struct link_seen {
     const char *name;
     bool bridge, up;
-    bool carrier; /* of a tap: some process has it open */
+    bool in_use; /* of a tap: some process has it open */
     const char *alias, *master;
     int64_t mtu;
 };

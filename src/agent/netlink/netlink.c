@@ -11,7 +11,6 @@
 #include "base/crash.h"
 #include "base/env.h"
 #include "base/log.h"
-#include "json/writer.h"
 
 LOG_MODULE("netlink");
 
@@ -112,6 +111,11 @@ static bool bridge_wanted(struct cx *cx, const struct net_plan *plan, const char
     return false;
 }
 
+static bool is_wanted(struct cx *cx, const struct net_plan *plan, const struct link_seen *link)
+{
+    return link->bridge ? bridge_wanted(cx, plan, link->name) : tap_wanted(plan, link->name);
+}
+
 /* Taps that nobody wants fall silent before the rules forget them; a guest may hold one open a while longer,
  * and a tap that vanishes under a running QEMU keeps it spinning: such a one waits.  Returns 1 when one does.
  */
@@ -123,20 +127,13 @@ static int drop_links(struct links *l, struct cx *cx, const struct net_plan *pla
     const struct link_seen *items = seen.items;
     for (size_t i = 0; i < seen.n; i++) {
         const struct link_seen *link = &items[i];
-        bool ours = str_eq(link->alias, links_alias);
-        if (!ours || (link->bridge ? bridge_wanted(cx, plan, link->name) : tap_wanted(plan, link->name)))
+        if (!str_eq(link->alias, links_alias) || is_wanted(cx, plan, link))
             continue;
-        if (link->bridge || !link->up) {
-            if (!link->bridge && link->carrier)
-                waiting = 1;
-            else
-                TRY(links_remove(l, cx, link->name));
-        } else {
+        if (!link->bridge && link->in_use) {
             TRY(links_silence(l, cx, link->name));
-            if (link->carrier)
-                waiting = 1;
-            else
-                TRY(links_remove(l, cx, link->name));
+            waiting = 1;
+        } else {
+            TRY(links_remove(l, cx, link->name));
         }
     }
     return waiting;
@@ -301,73 +298,57 @@ static int nw_teardown(void *self, struct cx *cx, const struct net_settings *set
 
 /* ---- seeing ---- */
 
-static int see_links(struct links *l, struct cx *cx, struct jwriter *w)
+static int see_links(struct links *l, struct cx *cx, struct list *ret_links)
 {
+    struct net_link_seen *ours = NULL;
     struct list links;
+    size_t n = 0;
     TRY(links_list(l, cx, &links));
     const struct link_seen *items = links.items;
-    jw_key(w, "links");
-    jw_array(w);
-    for (size_t i = 0; i < links.n; i++) {
-        if (!str_eq(items[i].alias, links_alias))
-            continue;
-        jw_object(w);
-        jw_kv(w, "name", items[i].name);
-        jw_kv(w, "kind", items[i].bridge ? "bridge" : "tap");
-        jw_kv(w, "master", items[i].master);
-        jw_kv_bool(w, "up", items[i].up);
-        jw_kv_bool(w, "in_use", items[i].carrier);
-        jw_end(w);
-    }
-    jw_end(w);
+    for (size_t i = 0; i < links.n; i++)
+        if (str_eq(items[i].alias, links_alias))
+            *arena_push(cx->arena, &ours, &n) =
+                (struct net_link_seen){ items[i].name, items[i].bridge ? "bridge" : "tap", items[i].master,
+                                        items[i].up, !items[i].bridge && items[i].in_use };
+    *ret_links = (struct list){ ours, n };
     return 0;
 }
 
-static int see_addresses(struct nw *nw, struct cx *cx, struct jwriter *w)
+static int see_addresses(struct nw *nw, struct cx *cx, struct list *ret_addresses)
 {
+    struct net_address_seen *seen = NULL;
     struct list ours;
+    size_t n = 0;
     TRY(addresses_ours(cx, nw->config.run_dir, &ours));
     const struct address *items = ours.items;
-    jw_key(w, "addresses");
-    jw_array(w);
-    for (size_t i = 0; i < ours.n; i++) {
-        jw_object(w);
-        jw_kv(w, "link", items[i].link);
-        jw_kv(w, "cidr", items[i].cidr);
-        jw_end(w);
-    }
-    jw_end(w);
+    for (size_t i = 0; i < ours.n; i++)
+        *arena_push(cx->arena, &seen, &n) = (struct net_address_seen){ items[i].link, items[i].cidr };
+    *ret_addresses = (struct list){ seen, n };
     return 0;
 }
 
-/* nft's own JSON of our tables; null for one that is not there. */
-static int see_rules(struct cx *cx, struct jwriter *w)
+static int see_rules(struct cx *cx, const char *family, const char **ret_json)
 {
-    static const char *const families[] = { "bridge", "ip", "ip6" };
-    jw_key(w, "rules");
-    jw_object(w);
-    for (size_t i = 0; i < N_ELEMENTS(families); i++) {
-        const char *const argv[] = { "nft", "-j", "list", "table", families[i], "alamo", NULL };
-        const char *output = NULL;
-        int status = child_run(cx, &(struct child){ .argv = argv, .output_max = RULES_MAX }, &output);
-        TRY(status);
-        jw_key(w, families[i]);
-        jw_raw(w, status == 0 ? output : NULL);
-    }
-    jw_end(w);
+    const char *const argv[] = { "nft", "-j", "list", "table", family, "alamo", NULL };
+    const char *output = NULL;
+    int status = child_run(cx, &(struct child){ .argv = argv, .output_max = RULES_MAX }, &output);
+    TRY(status);
+    *ret_json = status == 0 ? output : NULL;
     return 0;
 }
 
-static int nw_see(void *self, struct cx *cx, struct jwriter *w)
+static int nw_see(void *self, struct cx *cx, struct net_seen *ret_seen)
 {
     struct nw *nw = self;
     CLEANUP(links_freep) struct links *l = links_new(cx);
     if (!l)
         return -EHOSTDOWN;
-    TRY(see_links(l, cx, w));
-    TRY(see_addresses(nw, cx, w));
-    TRY(dnsmasq_see(cx, &nw->config, w));
-    return see_rules(cx, w);
+    TRY(see_links(l, cx, &ret_seen->links));
+    TRY(see_addresses(nw, cx, &ret_seen->addresses));
+    dnsmasq_see(cx, &nw->config, ret_seen);
+    TRY(see_rules(cx, "bridge", &ret_seen->rules_bridge));
+    TRY(see_rules(cx, "ip", &ret_seen->rules_ip));
+    return see_rules(cx, "ip6", &ret_seen->rules_ip6);
 }
 
 static void nw_free(void *self)

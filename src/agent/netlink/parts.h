@@ -27,5 +27,5 @@ int sysctl_restore(struct cx *cx, const char *run_dir) MUST_CHECK;
 /* ---- dnsmasq.c ---- */
 int dnsmasq_apply(struct cx *cx, const struct netlink_config *config, const struct net_plan *plan) MUST_CHECK;
 int dnsmasq_stop(struct cx *cx, const struct netlink_config *config) MUST_CHECK;
-/* Writes "dhcp": whether it runs, and the leases it gave. */
-int dnsmasq_see(struct cx *cx, const struct netlink_config *config, struct jwriter *w) MUST_CHECK;
+/* Whether it runs, and the leases it gave. */
+void dnsmasq_see(struct cx *cx, const struct netlink_config *config, struct net_seen *ret_seen);

@@ -8,8 +8,6 @@
 
 enum { VCPUS_MAX = 255, RAM_MIB_MAX = 16 << 20, PORTS_MAX = 24 };
 
-const char *const guest_power_names[GUEST_POWER_N] = { "absent", "off", "on", "paused", "suspended" };
-
 const char *render_domain_name(struct arena *a, const char *guest_id)
 {
     return arena_printf(a, "alamo-%s", guest_id);

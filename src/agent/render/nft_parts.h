@@ -1,6 +1,6 @@
 /* nft_parts.h - pieces of the rule set, private to render/: how sets and maps are written. */
 #pragma once
-#include "agent/driver.h"
+#include "agent/render/subject.h"
 #include "agent/render/address.h"
 #include "base/buf.h"
 

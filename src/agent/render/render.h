@@ -4,7 +4,7 @@
  * set of characters (host names), or escaped (XML, JSON); nothing of it is ever copied into a configuration
  * as it is. */
 #pragma once
-#include "agent/driver.h"
+#include "agent/render/subject.h"
 
 /* ---- guests ---- */
 
