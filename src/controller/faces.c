@@ -65,12 +65,6 @@ const struct face *const *faces_all(void)
     return all;
 }
 
-int faces_authenticate(struct cx *cx, void *arg, const char *token, const struct who **ret_who)
-{
-    struct faces *f = arg;
-    return identity_authenticate(cx, &f->identity, token, ret_who);
-}
-
 void faces_set_consoles(struct faces *f, struct transfers *transfers)
 {
     f->consoles = (struct consoles){ transfers, consoles_read };

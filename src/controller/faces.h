@@ -16,8 +16,6 @@ int faces_open(struct cx *cx, struct faces *f, const struct settings *s, struct 
 void faces_free(struct faces *f); /* NULL is fine */
 
 const struct face *const *faces_all(void);
-/* For core_config: 'arg' is the struct faces. */
-int faces_authenticate(struct cx *cx, void *arg, const char *token, const struct who **ret_who);
 /* What req_user() gives to handlers. */
 struct face_contexts *faces_contexts(struct faces *f);
 /* From now on console logs are read where the agents leave them. */
