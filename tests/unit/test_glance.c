@@ -240,6 +240,7 @@ static void test_versions(void **state)
                         "https://cloud/image/v2/");
     assert_int_equal(call("p", "GET", "", NULL).status, 300);
     assert_int_equal(call("p", "GET", "/versions", NULL).status, 200);
+    assert_int_equal(call("p", "GET", "/v2/", NULL).status, 200);
 }
 
 static void test_life(void **state)

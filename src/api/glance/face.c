@@ -63,6 +63,8 @@ static void write_error(struct jwriter *w, int status, enum kind kind, const cha
 static const struct route version_routes[] = {
     { "GET", "/",         show_versions, NULL, MAY_ANYBODY, .ok = OK(300), .mode = MODE_LOCAL },
     { "GET", "/versions", show_versions, NULL, MAY_ANYBODY, .ok = OK(200), .mode = MODE_LOCAL },
+    { "GET", "/v2",       show_versions, NULL, MAY_ANYBODY, .ok = OK(200), .mode = MODE_LOCAL }, /* clients that were given */
+    { "GET", "/v2/",      show_versions, NULL, MAY_ANYBODY, .ok = OK(200), .mode = MODE_LOCAL }, /* this URL look here */
     { 0 },
 };
 /* clang-format on */
