@@ -7,6 +7,7 @@
 #include "api/core/contexts.h"
 #include "api/glance/face.h"
 #include "api/keystone/face.h"
+#include "api/neutron/face.h"
 #include "api/nova/face.h"
 #include "compute/console.h"
 #include "identity/auth.h"
@@ -60,7 +61,7 @@ const struct face *const *faces_all(void)
 {
     static const struct face *const all[] = {
         &alamo_face, &keystone_versions_face, &keystone_face, &glance_face,
-        &nova_root_face, &nova_face, NULL,
+        &nova_root_face, &nova_face, &neutron_versions_face, &neutron_face, NULL,
     };
     return all;
 }
