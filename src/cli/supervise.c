@@ -179,9 +179,12 @@ static void take_signals(struct supervisor *s, int signals)
 {
     struct signalfd_siginfo info;
 
-    while (read(signals, &info, sizeof info) == sizeof info)
+    while (read(signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             s->ending = true;
+        for (size_t i = 0; i < DAEMON_N && info.ssi_signo == SIGHUP; i++) /* somebody is there and may have helped */
+            s->units[i].next_start_us = s->units[i].delay_ms = 0;
+    }
 }
 
 static void loop(struct supervisor *s, int signals)
