@@ -3,31 +3,25 @@
 # make test   all tests; the last line is "N passed, N failed, N skipped"
 # The rest: make asan, conformance, bench, crash-real, clean.
 
-all: build/build.ninja
-	@ninja -C build
-
-build/build.ninja:
+all:
 	@tools/install-packages build
-	@meson setup build > build.log 2>&1 || { cat build.log; rm -rf build build.log; exit 1; }
-	@rm -f build.log
+	@tools/build
 
 run:
 	@tools/install-packages build run guest
-	@tools/step build $(MAKE) -s all
+	@tools/step build tools/build
 	@tools/step "guest image" guest/build-micro guest/out
 	@./alamo up
 
 test:
-	@tools/install-packages
-	@tools/install-packages test
-	@tools/step build $(MAKE) -s all
+	@tools/install-packages build run guest test
+	@tools/step build tools/build
 	@tools/step "guest image" guest/build-micro guest/out
 	@tools/run-tests
 
 # The same unit tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan:
-	@[ -d build-asan ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false > /dev/null
-	@ninja -C build-asan
+	@tools/build build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	@tools/test-unit build-asan
 
 conformance: all
