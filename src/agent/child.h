@@ -6,7 +6,9 @@ struct child {
     const char *const *argv; /* argv[0] is looked up on PATH; NULL-terminated */
     const char *input;       /* text for standard input, or NULL: /dev/null */
     size_t output_max;       /* of what is kept; 0: 64 KiB */
-    int64_t timeout_ms;      /* then it is killed; 0: 30 s; times slow_factor() */
+    const char
+        *until; /* text: once it was put out the program is stopped, which counts as status 0; or NULL */
+    int64_t timeout_ms; /* then it is killed; 0: 30 s; times slow_factor() */
 };
 
 /* Runs it and waits.  '*ret_output' (may be NULL) is what it wrote to standard output and error, up to the

@@ -69,12 +69,12 @@ static const unsigned char sector[512] = {
 
 /* Runs QEMU under KVM for a while and returns what the serial port said; it is killed in the end in any case.
  */
-static const char *heard(struct cx *cx, const char *const *argv, int64_t timeout_ms)
+static bool hears(struct cx *cx, const char *const *argv, const char *text, int64_t timeout_ms)
 {
     const char *output = "";
-    if (child_run(cx, &(struct child){ .argv = argv, .timeout_ms = timeout_ms }, &output) < 0)
+    if (child_run(cx, &(struct child){ .argv = argv, .until = text, .timeout_ms = timeout_ms }, &output) < 0)
         fail_clear(cx);
-    return output;
+    return strstr(output, text) != NULL;
 }
 
 static bool sector_runs(struct cx *cx, const char *state_dir)
@@ -99,7 +99,7 @@ static bool sector_runs(struct cx *cx, const char *state_dir)
                                  "-drive",
                                  cx_printf(cx, "file=%s,format=raw,if=ide", path),
                                  NULL };
-    bool ok = strstr(heard(cx, argv, SECTOR_MS), "OK") != NULL;
+    bool ok = hears(cx, argv, "OK", SECTOR_MS);
     unlink(path);
     return ok;
 }
@@ -145,7 +145,7 @@ static bool try_kvm(struct cx *cx, const char *state_dir, const char *kernel)
                                  "-append",
                                  "console=ttyS0 earlyprintk=serial panic=-1",
                                  NULL };
-    bool ok = strstr(heard(cx, argv, KERNEL_MS), "Linux version") != NULL;
+    bool ok = hears(cx, argv, "Linux version", KERNEL_MS);
     if (!ok)
         log_warn("KVM runs a boot sector, but no kernel: guests are translated, which is slow");
     return ok;

@@ -209,7 +209,8 @@ static void take_guests(struct agent *a)
             take_doc(a, a->guests[i], NULL);
 }
 
-/* A guest's record is there before its document, so that whatever happens to the document, its end is told. */
+/* A guest's record is there before its document, so that whatever happens to the document, its end is told.
+ */
 static int begin_records(struct agent *a, struct cx *cx, struct list guests)
 {
     const struct wire_guest *items = guests.items;

@@ -398,8 +398,8 @@ static int settle(struct work *w)
     return 0;
 }
 
-/* Nothing is left and nothing is wanted.  The record stays until the controller has heard of it: a crash must not
- * swallow the last report. */
+/* Nothing is left and nothing is wanted.  The record stays until the controller has heard of it: a crash must
+ * not swallow the last report. */
 static void vanish(struct work *w)
 {
     pthread_mutex_lock(&w->a->lock);

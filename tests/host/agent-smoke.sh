@@ -69,7 +69,7 @@ docs guest 1 'power="off"' stop_hard=true; wait_for 20 "hard off" is_report $G p
 say "removal leaves nothing"
 docs remove guest $G; docs remove floating eeeeeeee-0000-4000-8000-000000000001; docs network
 wait_for 30 "removal" is_report $G phase gone
-wait_for 10 "the tap's end" sh -c "! ip -n $HOST link show tapbbbbbb01-000"
+wait_for 10 "the tap's end" sh -c "! ip -n $HOST link show tapbbbbbb01-00"
 [ -z "$(in_host virsh list --all --name | tr -d '\n')" ] || die "a domain is left"
 [ -z "$(ls "$T/state/guests" "$T/state/records" "$T/state/outbox" | grep -v :)" ] || die "files are left"
 kill "$(cat "$T/agent.pid")"
