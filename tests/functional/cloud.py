@@ -100,12 +100,12 @@ class Cloud:
         self.write('alamod.conf', ''.join(f'{k} = {v}\n' for k, v in self.settings.items()))
         self.tls = ssl.create_default_context(cafile=self.dir + '/ca.pem')
 
-    def start(self, wrapper=()):
+    def start(self, wrapper=(), program='src/alamod'):
         if not self.tls:
             self.prepare()
         self.log = open(self.dir + '/alamod.log', 'ab')
-        self.alamod = self.spawn([*wrapper, f'{BUILD}/src/alamod', '--config', self.dir + '/alamod.conf'], self.log)
-        self.wait(self.answers, 'alamod answers', 30 if not wrapper else 120)
+        self.alamod = self.spawn([*wrapper, f'{BUILD}/{program}', '--config', self.dir + '/alamod.conf'], self.log)
+        self.wait(self.answers, 'alamod answers', 120 if wrapper else 30)
         for host in self.hosts:
             self.spawn([f'{BUILD}/bench/fake-agent', f'https://127.0.0.1:{self.agent_port}', self.dir, host], self.log)
         if self.hosts:
