@@ -144,12 +144,10 @@ int catalog_endpoint_list(struct cx *cx, const struct filter *f, struct list *re
     return store_list_filtered(cx, &endpoint_table, ret_endpoints, f, NULL, NO_ARGS);
 }
 
-int catalog_endpoint_update(struct cx *cx, const struct catalog_endpoint *e)
+int catalog_endpoint_update(struct cx *cx, struct catalog_endpoint *e)
 {
-    struct catalog_endpoint checked = *e;
-
-    TRY(check_endpoint(cx, &checked));
-    return store_update(cx, &endpoint_table, &checked);
+    TRY(check_endpoint(cx, e));
+    return store_update(cx, &endpoint_table, e);
 }
 
 int catalog_endpoint_delete(struct cx *cx, const char *id)

@@ -42,7 +42,8 @@ int catalog_service_delete(struct cx *cx, const char *id) MUST_CHECK;
 int catalog_endpoint_create(struct cx *cx, struct catalog_endpoint *e) MUST_CHECK;
 int catalog_endpoint_get(struct cx *cx, const char *id, struct catalog_endpoint *ret_endpoint) MUST_CHECK;
 int catalog_endpoint_list(struct cx *cx, const struct filter *f, struct list *ret_endpoints) MUST_CHECK;
-int catalog_endpoint_update(struct cx *cx, const struct catalog_endpoint *e) MUST_CHECK;
+/* The same, and NOT_FOUND. */
+int catalog_endpoint_update(struct cx *cx, struct catalog_endpoint *e) MUST_CHECK;
 int catalog_endpoint_delete(struct cx *cx, const char *id) MUST_CHECK;
 
 /* One endpoint as a token's owner sees it. */

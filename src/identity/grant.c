@@ -137,7 +137,7 @@ int roles_effective(struct cx *cx, const char *user_id, enum token_scope scope, 
     " AND ($2 IS NULL OR (a.actor_type='group' AND a.actor_id=$2)) AND ($3 IS NULL OR a.role_id=$3)"         \
     " AND ($4 IS NULL OR (a.target_type='domain' AND a.target_id=$4))"                                       \
     " AND ($5 IS NULL OR (a.target_type='project' AND (a.target_id=$5 OR ($6=1 AND a.target_id IN (SELECT id FROM below)))))" \
-    " AND ($7=0 OR a.target_type='system') AND ($8=0 OR a.inherited=1)"                                      \
+    " AND ($7=0 OR a.target_type='system') AND ($8=0 OR a.inherited=1) AND ($9=0 OR r.domain_id='')"         \
     " ORDER BY a.actor_id, a.target_id, r.name, a.inherited"
 
 /* clang-format off */
@@ -161,5 +161,5 @@ int assignment_list(struct cx *cx, const struct assignment_query *q, struct list
         return fail(cx, KIND_INVALID, "Combining effective and inherited filter will always result in an empty list.");
     return store_select(cx, assignment_columns, sizeof(struct assignment), ret_assignments, sql,
                         ARGS(q->user_id, q->group_id, q->role_id, q->domain_id, q->project_id, q->subtree, q->system,
-                             q->inherited));
+                             q->inherited, q->effective));
 }

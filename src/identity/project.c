@@ -4,6 +4,7 @@
 #include "identity/domain.h"
 #include "identity/quota.h"
 #include "identity/rows.h"
+#include "json/read.h"
 
 /* clang-format off */
 const struct field project_columns[] = {
@@ -64,7 +65,44 @@ int project_find(struct cx *cx, const char *domain_id, const char *name, struct 
     return store_find(cx, &identity_project_table, ret_project, "domain_id=$1 AND name=$2", ARGS(domain_id, name));
 }
 
-int project_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_projects)
+static size_t count_tags(struct strs have, struct strs wanted)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < wanted.n; i++)
+        for (size_t j = 0; j < have.n; j++)
+            if (str_eq(wanted.items[i], have.items[j])) {
+                n++;
+                break;
+            }
+    return n;
+}
+
+static bool tags_match(struct strs have, const struct project_tags *t)
+{
+    return count_tags(have, t->all) == t->all.n && (!t->any.n || count_tags(have, t->any)) &&
+           (!t->not_all.n || count_tags(have, t->not_all) < t->not_all.n) && !count_tags(have, t->not_any);
+}
+
+/* Tags are one JSON column, so they are looked at here; then the limit counts what is left. */
+static int list_tagged(struct cx *cx, const struct filter *f, const struct project_tags *tags, const char *where,
+                       struct args args, struct list *ret_projects)
+{
+    struct filter unlimited = *f;
+    struct list rows;
+    size_t n = 0;
+
+    unlimited.limit = 0;
+    TRY(store_list_filtered(cx, &identity_project_table, &rows, &unlimited, where, args));
+    struct project *p = rows.items;
+    for (size_t i = 0; i < rows.n && (!f->limit || n < (size_t)f->limit); i++)
+        if (tags_match(json_to_strs(cx, p[i].tags), tags))
+            p[n++] = p[i];
+    *ret_projects = (struct list){ p, n };
+    return 0;
+}
+
+int project_list(struct cx *cx, const struct filter *f, const struct project_tags *tags, const char *user_id,
+                 struct list *ret_projects)
 {
     static const char where[] =
         "id IN (WITH RECURSIVE " IDENTITY_ME ", mine(target_id, inherited) AS (SELECT g.target_id, g.inherited FROM me"
@@ -73,6 +111,8 @@ int project_list(struct cx *cx, const struct filter *f, const char *user_id, str
         " UNION SELECT p.id FROM identity_project p JOIN down ON p.parent_id=down.id)"
         " SELECT target_id FROM mine WHERE inherited=0 UNION SELECT id FROM down)";
 
+    if (tags && (tags->all.n || tags->any.n || tags->not_all.n || tags->not_any.n))
+        return list_tagged(cx, f, tags, user_id ? where : NULL, user_id ? ARGS(user_id) : NO_ARGS, ret_projects);
     return store_list_filtered(cx, &identity_project_table, ret_projects, f, user_id ? where : NULL,
                                user_id ? ARGS(user_id) : NO_ARGS);
 }

@@ -21,8 +21,14 @@ int project_create(struct cx *cx, struct project *p) MUST_CHECK;
 int project_get(struct cx *cx, const char *id, struct project *ret_project) MUST_CHECK;
 /* Returns 1, or 0 when there is none. */
 int project_find(struct cx *cx, const char *domain_id, const char *name, struct project *ret_project) MUST_CHECK;
-/* Sets '*ret_projects'; with 'user_id' those that the user may enter: by a role of its own, a group's, or inherited. */
-int project_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_projects) MUST_CHECK;
+/* What a list of projects wants of their tags; an empty list wants nothing. */
+struct project_tags {
+    struct strs all, any;         /* it has all of these; it has one of these */
+    struct strs not_all, not_any; /* it lacks one of these; it lacks all of these */
+};
+/* Sets '*ret_projects'; 'tags' may be NULL; with 'user_id' those that the user may enter: by a role of its own, a group's, or inherited. */
+int project_list(struct cx *cx, const struct filter *f, const struct project_tags *tags, const char *user_id,
+                 struct list *ret_projects) MUST_CHECK;
 /* No token of a disabled project counts.  Errors: CONFLICT, FORBIDDEN (immutable; an enabled project below). */
 int project_update(struct cx *cx, const struct project *p) MUST_CHECK;
 /* Deletes it and all roles in it; what it owned elsewhere stays, for an admin to remove.

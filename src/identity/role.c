@@ -90,8 +90,8 @@ int role_imply(struct cx *cx, const char *prior_id, const char *implied_id)
 
     TRY(role_get(cx, prior_id, &prior));
     TRY(role_get(cx, implied_id, &implied));
-    if (*implied.domain_id)
-        return fail(cx, KIND_FORBIDDEN, "A role of a domain cannot be implied.");
+    if (*implied.domain_id && !*prior.domain_id)
+        return fail(cx, KIND_FORBIDDEN, "A role of the whole cloud cannot imply a role of a domain.");
     if (str_eq(implied.name, "admin"))
         return fail(cx, KIND_FORBIDDEN, "%.64s cannot be an implied role", implied_id);
     return store_put(cx, &identity_implied_table, &(struct implied){ prior_id, implied_id });

@@ -25,7 +25,8 @@ int role_update(struct cx *cx, const struct role *r) MUST_CHECK;
 /* Deletes it and all its grants.  Errors: NOT_FOUND, FORBIDDEN (immutable). */
 int role_delete(struct cx *cx, const char *id) MUST_CHECK;
 
-/* Who has 'prior_id' has 'implied_id' too.  Errors: NOT_FOUND; FORBIDDEN (admin may not be implied). */
+/* Who has 'prior_id' has 'implied_id' too.  Errors: NOT_FOUND; FORBIDDEN (admin may not be implied, nor a domain's role
+ * by one of the whole cloud). */
 int role_imply(struct cx *cx, const char *prior_id, const char *implied_id) MUST_CHECK;
 int role_check_implied(struct cx *cx, const char *prior_id, const char *implied_id) MUST_CHECK;
 int role_unimply(struct cx *cx, const char *prior_id, const char *implied_id) MUST_CHECK;

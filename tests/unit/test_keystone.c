@@ -363,6 +363,11 @@ static void test_tags_and_policies(void **state)
     struct reply r = call(admin(), NULL, "PUT", PATH("/projects/%s/tags", t.project), "{\"tags\":[\"a\",\"b\"]}");
     assert_int_equal(json_array_size(at(r, "tags")), 2);
     assert_int_equal(GET(admin(), PATH("/projects/%s/tags/blue", t.project)).status, 404);
+    assert_int_equal(json_array_size(at(GET(admin(), V3 "/projects?tags=a,b"), "projects")), 1);
+    assert_int_equal(json_array_size(at(GET(admin(), V3 "/projects?tags=a,c"), "projects")), 0);
+    assert_int_equal(json_array_size(at(GET(admin(), V3 "/projects?tags-any=a,c&limit=1"), "projects")), 1);
+    assert_int_equal(json_array_size(at(GET(admin(), V3 "/projects?tags=a&not-tags-any=b"), "projects")), 0);
+    assert_int_equal(json_array_size(at(GET(admin(), V3 "/projects?tags=a&not-tags=b,c"), "projects")), 1);
     const char *policy = MAKE("policy", V3 "/policies", "{\"policy\":{\"type\":\"t\",\"blob\":\"b\"}}");
     r = PATCH(admin(), PATH("/policies/%s", policy), "{\"policy\":{\"type\":\"t2\"}}");
     assert_text(r, "policy.type", "t2");

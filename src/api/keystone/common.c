@@ -92,6 +92,26 @@ bool keystone_is_tag(const char *s)
     return *s && !strpbrk(s, ",/");
 }
 
+int keystone_parse_id(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
+{
+    const char **id = (const char **)(void *)((char *)obj + f->offset), *known = *id;
+    struct field row = *f;
+
+    row.parse = NULL;
+    TRY(json_read_member(cx, &row, value, (struct json_rules){ 0 }, obj));
+    return !known || str_eq(known, *id) ? 0 : fail(cx, KIND_INVALID, "The %s cannot be changed.", f->name);
+}
+
+int keystone_parse_nothing(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
+{
+    return 0;
+}
+
+int keystone_check_new(struct cx *cx, const char *id)
+{
+    return id ? fail(cx, KIND_INVALID, "Attribute id is read-only: it is chosen here.") : 0;
+}
+
 struct options {
     bool immutable;
 };

@@ -24,6 +24,13 @@ const char *keystone_url(struct req *rq, const char *path);
 int keystone_parse_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
 int keystone_parse_no_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
 int keystone_parse_tags(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
+/* For rows that clients send back as they were shown them: ids that never change, and what says
+ * nothing. */
+int keystone_parse_id(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
+int keystone_parse_nothing(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
+/* Errors: INVALID when the client chose an id for something new. */
+int keystone_check_new(struct cx *cx, const char *id) MUST_CHECK;
+
 /* Checks for names: something visible; tags without comma and slash. */
 bool keystone_is_name(const char *s);
 bool keystone_is_tag(const char *s);

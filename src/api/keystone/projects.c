@@ -1,12 +1,20 @@
+#include <string.h>
+
 #include "api/keystone/internal.h"
 #include "identity/auth.h"
 #include "identity/domain.h"
 #include "identity/project.h"
 
+static void emit_false(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
+{
+    jw_bool(w, false);
+}
+
 /* clang-format off */
 static const struct field project_view[] = {
     STR(struct project, id), STR(struct project, name), STR(struct project, domain_id), STR(struct project, description),
-    BOOL(struct project, enabled), STR(struct project, parent_id), JSON(struct project, tags), JSON(struct project, options), { 0 },
+    BOOL(struct project, enabled), STR(struct project, parent_id), HOOK("is_domain", .emit = emit_false),
+    JSON(struct project, tags), JSON(struct project, options), { 0 },
 };
 static const struct field domain_view[] = {
     STR(struct domain, id), STR(struct domain, name), STR(struct domain, description), BOOL(struct domain, enabled),
@@ -31,14 +39,14 @@ static int parse_is_domain(struct cx *cx, const struct field *f, const struct js
 /* clang-format off */
 static const struct field project_fields[] = {
     STR(struct project, name, KEYSTONE_NAME, .max = 64),
-    STR(struct project, domain_id, KEYSTONE_ID, .write_once = true, .nullable = true),
-    STR(struct project, parent_id, KEYSTONE_ID, .write_once = true, .nullable = true),
+    STR(struct project, domain_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
+    STR(struct project, parent_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
     STR(struct project, description, .preset = "", .max = 65535),
     BOOL(struct project, enabled, .preset = "true"),
     JSON(struct project, tags, .preset = "[]", .parse = keystone_parse_tags),
     JSON(struct project, options, .preset = "{}", .parse = keystone_parse_options),
-    HOOK("is_domain", .parse = parse_is_domain, .write_once = true),
-    HOOK("id", .readonly = true), HOOK("links", .readonly = true), HOOK("extra", .readonly = true), { 0 },
+    HOOK("is_domain", .parse = parse_is_domain),
+    STR(struct project, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true), { 0 },
 };
 static const struct field domain_fields[] = {
     STR(struct domain, name, KEYSTONE_NAME, .max = 64),
@@ -46,7 +54,7 @@ static const struct field domain_fields[] = {
     BOOL(struct domain, enabled, .preset = "true"),
     JSON(struct domain, tags, .preset = "[]", .parse = keystone_parse_tags),
     JSON(struct domain, options, .preset = "{}", .parse = keystone_parse_options),
-    HOOK("id", .readonly = true), HOOK("links", .readonly = true), HOOK("extra", .readonly = true), { 0 },
+    STR(struct domain, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true), { 0 },
 };
 static const struct body project_create_body = { .wrap = "project", .fields = project_fields, .size = sizeof(struct project), .open = true };
 static const struct body project_update_body = { .wrap = "project", .fields = project_fields, .size = sizeof(struct project), .open = true, .overlay = true };
@@ -69,26 +77,50 @@ static const struct paging domain_paging = {
 
 /* ---- projects ---- */
 
+/* "a,b" */
+static struct strs split(struct cx *cx, const char *text)
+{
+    struct strs out = { 0 };
+    while (text && *text) {
+        size_t n = strcspn(text, ",");
+        *arena_push(cx->arena, &out.items, &out.n) = arena_strndup(cx->arena, text, n);
+        text += n + (text[n] == ',');
+    }
+    return out;
+}
+
+static struct project_tags wanted_tags(struct cx *cx, struct req *rq)
+{
+    return (struct project_tags){
+        .all = split(cx, req_query(rq, "tags")),
+        .any = split(cx, req_query(rq, "tags-any")),
+        .not_all = split(cx, req_query(rq, "not-tags")),
+        .not_any = split(cx, req_query(rq, "not-tags-any")),
+    };
+}
+
 static int projects_list(struct cx *cx, struct req *rq)
 {
+    struct project_tags tags = wanted_tags(cx, rq);
     struct filter f;
     struct list projects;
 
     TRY(auth_check_reader(cx));
     TRY(req_filter(rq, &project_paging, &f));
-    TRY(project_list(cx, &f, NULL, &projects));
+    TRY(project_list(cx, &f, &tags, NULL, &projects));
     return keystone_reply_list(rq, &keystone_project, NULL, projects);
 }
 
 static int projects_list_of_user(struct cx *cx, struct req *rq)
 {
     const char *user_id = req_path(rq, "user_id");
+    struct project_tags tags = wanted_tags(cx, rq);
     struct filter f;
     struct list projects;
 
     TRY(auth_check_self_or_reader(cx, user_id));
     TRY(req_filter(rq, &project_paging, &f));
-    TRY(project_list(cx, &f, user_id, &projects));
+    TRY(project_list(cx, &f, &tags, user_id, &projects));
     return keystone_reply_list(rq, &keystone_project, NULL, projects);
 }
 
@@ -96,6 +128,7 @@ static int projects_create(struct cx *cx, struct req *rq)
 {
     struct project p = *(const struct project *)req_body(rq);
 
+    TRY(keystone_check_new(cx, p.id));
     if (!p.domain_id && !p.parent_id)
         p.domain_id = cx->who->domain_id ? cx->who->domain_id : cx->who->project_domain_id;
     p.extra = json_rest(cx, project_fields, req_json(rq), NULL);
@@ -268,6 +301,7 @@ static int domains_create(struct cx *cx, struct req *rq)
 {
     struct domain d = *(const struct domain *)req_body(rq);
 
+    TRY(keystone_check_new(cx, d.id));
     d.extra = json_rest(cx, domain_fields, req_json(rq), NULL);
     TRY(domain_create(cx, &d));
     return keystone_reply(rq, &keystone_domain, NULL, &d);

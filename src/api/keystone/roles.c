@@ -18,10 +18,10 @@ const struct resource keystone_role = {
 };
 static const struct field role_fields[] = {
     STR(struct role, name, KEYSTONE_NAME, .max = 255),
-    STR(struct role, domain_id, KEYSTONE_ID, .write_once = true, .nullable = true),
+    STR(struct role, domain_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
     STR(struct role, description, .nullable = true, .max = 65535),
     JSON(struct role, options, .preset = "{}", .parse = keystone_parse_options),
-    HOOK("id", .readonly = true), HOOK("links", .readonly = true), HOOK("extra", .readonly = true), { 0 },
+    STR(struct role, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true), { 0 },
 };
 static const struct body role_create_body = { .wrap = "role", .fields = role_fields, .size = sizeof(struct role), .open = true };
 static const struct body role_update_body = { .wrap = "role", .fields = role_fields, .size = sizeof(struct role), .open = true, .overlay = true };
@@ -49,6 +49,7 @@ static int roles_create(struct cx *cx, struct req *rq)
 {
     struct role r = *(const struct role *)req_body(rq);
 
+    TRY(keystone_check_new(cx, r.id));
     r.extra = json_rest(cx, role_fields, req_json(rq), NULL);
     TRY(role_create(cx, &r));
     return keystone_reply(rq, &keystone_role, NULL, &r);

@@ -376,7 +376,7 @@ static int auth_projects(struct cx *cx, struct req *rq)
 {
     struct list projects;
 
-    TRY(project_list(cx, only_enabled(cx), cx->who->user_id, &projects));
+    TRY(project_list(cx, only_enabled(cx), NULL, cx->who->user_id, &projects));
     return keystone_reply_list(rq, &keystone_project, NULL, projects);
 }
 

@@ -27,18 +27,18 @@ static const struct resource group_resource = {
 static const struct field user_fields[] = {
     STR(struct user, name, KEYSTONE_NAME, .max = 255),
     STR(struct user, password, .nullable = true, .max = 4096),
-    STR(struct user, domain_id, KEYSTONE_ID, .write_once = true, .nullable = true),
+    STR(struct user, domain_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
     STR(struct user, default_project_id, KEYSTONE_ID, .nullable = true),
     BOOL(struct user, enabled, .preset = "true"),
     JSON(struct user, options, .preset = "{}", .parse = keystone_parse_no_options),
-    HOOK("id", .readonly = true), HOOK("links", .readonly = true), HOOK("extra", .readonly = true),
-    HOOK("password_expires_at", .readonly = true), { 0 },
+    STR(struct user, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true),
+    HOOK("password_expires_at", .parse = keystone_parse_nothing), { 0 },
 };
 static const struct field group_fields[] = {
     STR(struct group, name, KEYSTONE_NAME, .max = 64),
-    STR(struct group, domain_id, KEYSTONE_ID, .write_once = true, .nullable = true),
+    STR(struct group, domain_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
     STR(struct group, description, .preset = "", .max = 65535),
-    HOOK("id", .readonly = true), HOOK("links", .readonly = true), HOOK("extra", .readonly = true), { 0 },
+    STR(struct group, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true), { 0 },
 };
 static const struct body user_create_body = { .wrap = "user", .fields = user_fields, .size = sizeof(struct user), .open = true };
 static const struct body user_update_body = { .wrap = "user", .fields = user_fields, .size = sizeof(struct user), .open = true, .overlay = true };
@@ -94,6 +94,7 @@ static int users_create(struct cx *cx, struct req *rq)
 {
     struct user u = *(const struct user *)req_body(rq);
 
+    TRY(keystone_check_new(cx, u.id));
     u.password_hash = req_kept(rq);
     u.domain_id = u.domain_id ? u.domain_id : domain_of_caller(cx->who);
     u.extra = json_rest(cx, user_fields, req_json(rq), NULL);
@@ -202,6 +203,7 @@ static int groups_create(struct cx *cx, struct req *rq)
 {
     struct group g = *(const struct group *)req_body(rq);
 
+    TRY(keystone_check_new(cx, g.id));
     g.domain_id = g.domain_id ? g.domain_id : domain_of_caller(cx->who);
     g.extra = json_rest(cx, group_fields, req_json(rq), NULL);
     TRY(user_group_create(cx, &g));
