@@ -4,6 +4,7 @@
 
 #include "cli/daemons.h"
 #include "cli/files.h"
+#include "cli/libvirtd.h"
 #include "cli/process.h"
 #include "cli/steps.h"
 
@@ -12,10 +13,7 @@ static int agent(struct cli *cli, const char *what)
     const char *const argv[] = { cli_program(cli, "alamo-agent"), "--config",
                                  cli_config_file(cli, "agent.conf"), what, NULL };
 
-    if (!files_there(cli_config_file(cli, "agent.conf")))
-        return 0;
-    TRY(process_must(cli, argv));
-    return 1;
+    return files_there(argv[2]) ? process_must(cli, argv) : 0;
 }
 
 static int stop(struct cli *cli, enum daemon daemon)
@@ -34,12 +32,21 @@ static int stop_agent(struct cli *cli)
 }
 static int stop_guests(struct cli *cli)
 {
-    return agent(cli, "--stop-guests");
+    if (strcmp(cli->settings.driver, "real") != 0 || !libvirtd_answers())
+        return 0;
+    TRY(agent(cli, "--stop-guests"));
+    return 1;
 }
+
+/* Also what a run that died here has left. */
 static int take_network_back(struct cli *cli)
 {
-    return agent(cli, "--teardown");
+    bool there = files_there(cx_printf(cli->cx, "/sys/class/net/%s", cli->settings.bridge));
+
+    TRY(agent(cli, "--teardown"));
+    return there;
 }
+
 static int stop_controller(struct cli *cli)
 {
     return stop(cli, DAEMON_ALAMOD);

@@ -2,8 +2,9 @@
 #pragma once
 #include "cli/cli.h"
 
-#define PRELOAD_KEY "demo" /* name of the first user's keypair; its private half is demo.key in config_dir   \
-                            */
+#define PRELOAD_KEY                                                                                          \
+    "demo" /* name of the first user's keypair; its private half is demo.key in config_dir                   \
+            */
 
 int preload_images(struct cli *cli) MUST_CHECK;
 int preload_keypair(struct cli *cli) MUST_CHECK;

@@ -182,7 +182,8 @@ static void take_signals(struct supervisor *s, int signals)
     while (read(signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             s->ending = true;
-        for (size_t i = 0; i < DAEMON_N && info.ssi_signo == SIGHUP; i++) /* somebody is there and may have helped */
+        for (size_t i = 0; i < DAEMON_N && info.ssi_signo == SIGHUP;
+             i++) /* somebody is there and may have helped */
             s->units[i].next_start_us = s->units[i].delay_ms = 0;
     }
 }
