@@ -14,7 +14,8 @@
 
 /* 1 TiB: more than any image, less than what fills a disk by a typing mistake in a chunked upload. */
 #define IMAGE_FILE_MAX_BYTES ((int64_t)1 << 40)
-/* The kernel begins to write this much before more comes, so that the fsync at the end has little left to do. */
+/* The kernel begins to write this much before more comes, so that the fsync at the end has little left to do.
+ */
 #define WRITE_BEHIND_BYTES (INT64_C(8) << 20)
 
 struct images {
@@ -72,8 +73,9 @@ void images_close(struct images *images)
 
 static int no_room(struct cx *cx, const char *what, int error)
 {
-    return fail(cx, KIND_UNAVAILABLE, "The image could not be stored (%s: %s). Free room on the disk of the images, then "
-                                      "upload it again.",
+    return fail(cx, KIND_UNAVAILABLE,
+                "The image could not be stored (%s: %s). Free room on the disk of the images, then "
+                "upload it again.",
                 what, strerror(error));
 }
 
@@ -89,7 +91,9 @@ int image_upload_begin(struct cx *cx, struct images *images, const char *id, con
     struct image_upload *u = calloc(1, sizeof *u);
     if (!u)
         abort();
-    *u = (struct image_upload){ .images = images, .fd = fd, .md5 = EVP_MD_CTX_new(), .sha512 = EVP_MD_CTX_new() };
+    *u = (struct image_upload){
+        .images = images, .fd = fd, .md5 = EVP_MD_CTX_new(), .sha512 = EVP_MD_CTX_new()
+    };
     snprintf(u->id, sizeof u->id, "%s", id);
     snprintf(u->part, sizeof u->part, "%s", part);
     snprintf(u->format, sizeof u->format, "%s", disk_format);
@@ -146,9 +150,11 @@ static int inspect(struct cx *cx, struct image_upload *u)
     int r = inspector_check(u->images->inspector, u->fd, &facts);
 
     if (r == -EBADMSG)
-        return fail(cx, KIND_INVALID, "The image's header could not be read safely. Make the image anew with qemu-img.");
+        return fail(cx, KIND_INVALID,
+                    "The image's header could not be read safely. Make the image anew with qemu-img.");
     if (r < 0)
-        return fail(cx, KIND_UNAVAILABLE, "The image could not be inspected: %s. Restart alamod, then upload it again.",
+        return fail(cx, KIND_UNAVAILABLE,
+                    "The image could not be inspected: %s. Restart alamod, then upload it again.",
                     strerror(-r));
     TRY(image_check(cx, u->format, &facts, &(struct image_limits){ 0 }));
     u->virtual_size = facts.virtual_bytes;

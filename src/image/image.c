@@ -85,23 +85,27 @@ int image_get_own(struct cx *cx, const char *id, struct image *ret_image)
 {
     TRY(image_get_visible(cx, id, ret_image));
     if (!is_admin(cx) && !str_eq(ret_image->owner, project_of(cx)))
-        return fail(cx, KIND_FORBIDDEN, "You are not permitted to modify image %.64s: it belongs to another project.", id);
+        return fail(cx, KIND_FORBIDDEN,
+                    "You are not permitted to modify image %.64s: it belongs to another project.", id);
     return 0;
 }
 
 /* ---- listing ---- */
 
-/* The condition on whose images; $1 is the caller's project, $2 the status a membership must have, or "all". */
+/* The condition on whose images; $1 is the caller's project, $2 the status a membership must have, or "all".
+ */
 static const char *scope_of(struct cx *cx, const struct image_query *q)
 {
-    const char *member = "id IN (SELECT image_id FROM image_member WHERE member_id=$1 AND (status=$2 OR $2='all'))";
+    const char *member =
+        "id IN (SELECT image_id FROM image_member WHERE member_id=$1 AND (status=$2 OR $2='all'))";
     const char *rest = "($1=$1 AND $2=$2)";
     bool all = str_eq(q->visibility, "all");
 
     if (all && is_admin(cx))
         return rest;
     if (str_eq(q->visibility, "public") || str_eq(q->visibility, "community"))
-        return cx_printf(cx, "visibility='%s' AND %s", str_eq(q->visibility, "public") ? "public" : "community", rest);
+        return cx_printf(cx, "visibility='%s' AND %s",
+                         str_eq(q->visibility, "public") ? "public" : "community", rest);
     if (str_eq(q->visibility, "private"))
         return cx_printf(cx, "visibility='private' AND %s AND %s", is_admin(cx) ? "1=1" : "owner=$1", rest);
     if (str_eq(q->visibility, "shared"))
@@ -120,7 +124,8 @@ static bool has_properties(struct cx *cx, const struct image *image, struct strm
     for (size_t i = 0; i < wanted.n; i++) {
         bool found = false;
         for (size_t k = 0; k < have.n && !found; k++)
-            found = str_eq(have.items[k].key, wanted.items[i].key) && str_eq(have.items[k].value, wanted.items[i].value);
+            found = str_eq(have.items[k].key, wanted.items[i].key) &&
+                    str_eq(have.items[k].value, wanted.items[i].value);
         if (!found)
             return false;
     }
@@ -154,7 +159,8 @@ static int check_marker(struct cx *cx, const char *marker)
 {
     struct image image;
     int r = marker ? image_get_visible(cx, marker, &image) : 0;
-    return r < 0 && cx->kind == KIND_NOT_FOUND ? fail(cx, KIND_INVALID, "marker [%.64s] not found", marker) : r;
+    return r < 0 && cx->kind == KIND_NOT_FOUND ? fail(cx, KIND_INVALID, "marker [%.64s] not found", marker)
+                                               : r;
 }
 
 /* Properties and tags are looked at row by row, so the limit is applied here when they are asked for. */
@@ -188,9 +194,11 @@ static int check_rules(struct cx *cx, const struct image *old, const struct imag
     if (str_empty(image->owner))
         return fail(cx, KIND_INVALID, "An image belongs to a project: use a token of one, or name an owner.");
     if (!is_admin(cx) && !str_eq(image->owner, project_of(cx)))
-        return fail(cx, KIND_FORBIDDEN, "You are not permitted to create images owned by '%.64s'.", image->owner);
+        return fail(cx, KIND_FORBIDDEN, "You are not permitted to create images owned by '%.64s'.",
+                    image->owner);
     if (json_to_map(cx, image->properties).n > IMAGE_PROPERTIES_MAX)
-        return fail(cx, KIND_QUOTA, "The limit of %d properties of an image has been exceeded.", IMAGE_PROPERTIES_MAX);
+        return fail(cx, KIND_QUOTA, "The limit of %d properties of an image has been exceeded.",
+                    IMAGE_PROPERTIES_MAX);
     if (json_to_strs(cx, image->tags).n > IMAGE_TAGS_MAX)
         return fail(cx, KIND_QUOTA, "The limit of %d tags of an image has been exceeded.", IMAGE_TAGS_MAX);
     return 0;
@@ -213,15 +221,19 @@ int image_create(struct cx *cx, struct image *image)
     if (used)
         return fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id);
     int r = store_insert(cx, &image_table, image);
-    return r < 0 && cx->kind == KIND_CONFLICT ? fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id) : r;
+    return r < 0 && cx->kind == KIND_CONFLICT
+               ? fail(cx, KIND_CONFLICT, "Image ID %s already exists!", image->id)
+               : r;
 }
 
 int image_change(struct cx *cx, const struct image *old, struct image *image)
 {
-    bool formats = !str_eq(old->disk_format, image->disk_format) || !str_eq(old->container_format, image->container_format);
+    bool formats = !str_eq(old->disk_format, image->disk_format) ||
+                   !str_eq(old->container_format, image->container_format);
 
     if (formats && !str_eq(old->status, "queued"))
-        return fail(cx, KIND_FORBIDDEN, "The formats of an image cannot be changed once its bytes are there.");
+        return fail(cx, KIND_FORBIDDEN,
+                    "The formats of an image cannot be changed once its bytes are there.");
     TRY(check_rules(cx, old, image));
     image->updated_at = cx->now_us;
     return store_update(cx, &image_table, image);
@@ -229,7 +241,8 @@ int image_change(struct cx *cx, const struct image *old, struct image *image)
 
 static int remove_row(struct cx *cx, const struct image *image)
 {
-    const struct gone gone = { image->id, cx->now_us, false, image->disk_format, image->size, image->os_hash_value,
+    const struct gone gone = { image->id,          cx->now_us,  false,
+                               image->disk_format, image->size, image->os_hash_value,
                                image->properties };
 
     TRY(store_insert(cx, &gone_table, &gone));
@@ -243,7 +256,8 @@ int image_delete(struct cx *cx, const char *id)
 
     TRY(image_get_own(cx, id, &image));
     if (image.protected)
-        return fail(cx, KIND_FORBIDDEN, "Image %s is protected and cannot be deleted. Unset 'protected' first.", id);
+        return fail(cx, KIND_FORBIDDEN,
+                    "Image %s is protected and cannot be deleted. Unset 'protected' first.", id);
     return remove_row(cx, &image);
 }
 
@@ -253,8 +267,8 @@ int image_set_active(struct cx *cx, const char *id, bool active)
 
     TRY(image_get_own(cx, id, &image));
     if (!str_eq(image.status, "active") && !str_eq(image.status, "deactivated"))
-        return fail(cx, KIND_FORBIDDEN, "Not allowed to %s image in status '%s'", active ? "reactivate" : "deactivate",
-                    image.status);
+        return fail(cx, KIND_FORBIDDEN, "Not allowed to %s image in status '%s'",
+                    active ? "reactivate" : "deactivate", image.status);
     image.status = active ? "active" : "deactivated";
     image.updated_at = cx->now_us;
     return store_update(cx, &image_table, &image);
@@ -305,9 +319,11 @@ int image_begin_upload(struct cx *cx, const char *id, struct image *ret_image)
 {
     TRY(image_get_own(cx, id, ret_image));
     if (!str_eq(ret_image->status, "queued"))
-        return fail(cx, KIND_CONFLICT, "Image status transition from %s to saving is not allowed", ret_image->status);
+        return fail(cx, KIND_CONFLICT, "Image status transition from %s to saving is not allowed",
+                    ret_image->status);
     if (!ret_image->disk_format || !ret_image->container_format)
-        return fail(cx, KIND_INVALID, "Properties disk_format, container_format must be set prior to saving data.");
+        return fail(cx, KIND_INVALID,
+                    "Properties disk_format, container_format must be set prior to saving data.");
     ret_image->status = "saving";
     ret_image->updated_at = cx->now_us;
     return store_update(cx, &image_table, ret_image);
@@ -322,7 +338,8 @@ int image_finish_upload(struct cx *cx, const char *id, const struct image_receiv
     if (!r)
         return fail(cx, KIND_NOT_FOUND, "Image %.64s was deleted while its bytes were coming.", id);
     if (!str_eq(image.status, "saving"))
-        return fail(cx, KIND_CONFLICT, "Image status transition from %s to active is not allowed", image.status);
+        return fail(cx, KIND_CONFLICT, "Image status transition from %s to active is not allowed",
+                    image.status);
     image.status = "active";
     image.size = received->size;
     image.virtual_size = received->virtual_size;
@@ -335,7 +352,8 @@ int image_finish_upload(struct cx *cx, const char *id, const struct image_receiv
 
 int image_abandon_upload(struct cx *cx, const char *id)
 {
-    TRY(store_exec(cx, &image_table, "UPDATE image SET status='queued', updated_at=$2 WHERE id=$1 AND status='saving'",
+    TRY(store_exec(cx, &image_table,
+                   "UPDATE image SET status='queued', updated_at=$2 WHERE id=$1 AND status='saving'",
                    ARGS(id, cx->now_us)));
     return 0;
 }
@@ -343,7 +361,8 @@ int image_abandon_upload(struct cx *cx, const char *id)
 int image_recover(struct cx *cx)
 {
     TRY(store_exec(cx, &image_table, "UPDATE image SET status='queued' WHERE status='saving'", NO_ARGS));
-    /* an image that was deleted in the middle of its upload may have been swept before its file got its name */
+    /* an image that was deleted in the middle of its upload may have been swept before its file got its name
+     */
     TRY(store_exec(cx, &gone_table, "UPDATE image_gone SET swept=0 WHERE swept=1 AND gone_at>$1",
                    ARGS(cx->now_us - UPLOAD_LONGEST_US)));
     return 0;
@@ -353,7 +372,8 @@ int image_for_download(struct cx *cx, const char *id, struct image *ret_image)
 {
     TRY(image_get_visible(cx, id, ret_image));
     if (str_eq(ret_image->status, "deactivated") && !is_admin(cx))
-        return fail(cx, KIND_FORBIDDEN, "The requested image has been deactivated. Image data download is forbidden.");
+        return fail(cx, KIND_FORBIDDEN,
+                    "The requested image has been deactivated. Image data download is forbidden.");
     return 0;
 }
 
@@ -362,11 +382,12 @@ int image_list_sweepable(struct cx *cx, struct strs *ret_ids)
 {
     struct list rows;
 
-    TRY(store_list(cx, &gone_table, &rows,
-                   "swept=0 AND id NOT IN (SELECT image_id FROM server WHERE image_id IS NOT NULL "
-                   "UNION SELECT kernel_id FROM server WHERE kernel_id IS NOT NULL "
-                   "UNION SELECT ramdisk_id FROM server WHERE ramdisk_id IS NOT NULL) ORDER BY gone_at LIMIT 100",
-                   NO_ARGS));
+    TRY(store_list(
+        cx, &gone_table, &rows,
+        "swept=0 AND id NOT IN (SELECT image_id FROM server WHERE image_id IS NOT NULL "
+        "UNION SELECT kernel_id FROM server WHERE kernel_id IS NOT NULL "
+        "UNION SELECT ramdisk_id FROM server WHERE ramdisk_id IS NOT NULL) ORDER BY gone_at LIMIT 100",
+        NO_ARGS));
     const struct gone *g = rows.items;
     *ret_ids = (struct strs){ 0 };
     for (size_t i = 0; i < rows.n; i++)
@@ -391,8 +412,13 @@ int image_find_any(struct cx *cx, const char *id, struct image *ret_image)
     TRY(r);
     if (!r)
         return not_found(cx, id);
-    *ret_image = (struct image){ .id = gone.id, .status = "deleted", .disk_format = gone.disk_format, .size = gone.size,
-                                 .os_hash_value = gone.os_hash_value, .properties = gone.properties, .tags = "[]" };
+    *ret_image = (struct image){ .id = gone.id,
+                                 .status = "deleted",
+                                 .disk_format = gone.disk_format,
+                                 .size = gone.size,
+                                 .os_hash_value = gone.os_hash_value,
+                                 .properties = gone.properties,
+                                 .tags = "[]" };
     return 0;
 }
 
@@ -436,10 +462,21 @@ int image_make_for_snapshot(struct cx *cx, const char *name, const char *project
     for (size_t i = 0; i < properties.n; i++)
         put_property(cx, &all, properties.items[i].key, properties.items[i].value);
     struct image image = {
-        .id = uuid_new(cx->arena), .owner = project_id, .name = name, .status = "queued", .visibility = "private",
-        .disk_format = "qcow2", .container_format = "bare", .size = -1, .virtual_size = -1,
-        .min_disk = base ? base->min_disk : 0, .min_ram = base ? base->min_ram : 0,
-        .properties = json_of_map(cx->arena, all), .tags = "[]", .created_at = cx->now_us, .updated_at = cx->now_us,
+        .id = uuid_new(cx->arena),
+        .owner = project_id,
+        .name = name,
+        .status = "queued",
+        .visibility = "private",
+        .disk_format = "qcow2",
+        .container_format = "bare",
+        .size = -1,
+        .virtual_size = -1,
+        .min_disk = base ? base->min_disk : 0,
+        .min_ram = base ? base->min_ram : 0,
+        .properties = json_of_map(cx->arena, all),
+        .tags = "[]",
+        .created_at = cx->now_us,
+        .updated_at = cx->now_us,
     };
     *ret_id = image.id;
     return store_insert(cx, &image_table, &image);

@@ -1,7 +1,7 @@
 /* image.h - images: the rows and the rules; the bytes are image/files.h's.
  *
- * An image is queued (no bytes), saving (bytes are coming), active, or deactivated (bytes kept from tenants).  Getters
- * are scoped by cx->who: an image that the caller may not see is not there. */
+ * An image is queued (no bytes), saving (bytes are coming), active, or deactivated (bytes kept from tenants).
+ * Getters are scoped by cx->who: an image that the caller may not see is not there. */
 #pragma once
 #include "base/cx.h"
 #include "base/filter.h"
@@ -30,15 +30,17 @@ struct image_member {
 
 enum { IMAGE_PROPERTIES_MAX = 128, IMAGE_TAGS_MAX = 128, IMAGE_MEMBERS_MAX = 128 };
 
-/* Makes a queued image of 'image', after filling in id (when NULL), owner, times and the fields that follow from them.
- * Errors: CONFLICT (the id was used before), FORBIDDEN (public, or another's owner, by a tenant), INVALID. */
+/* Makes a queued image of 'image', after filling in id (when NULL), owner, times and the fields that follow
+ * from them. Errors: CONFLICT (the id was used before), FORBIDDEN (public, or another's owner, by a tenant),
+ * INVALID. */
 int image_create(struct cx *cx, struct image *image) MUST_CHECK;
 /* Fills '*ret_image'.  Errors: NOT_FOUND, as of an id that never was. */
 int image_get_visible(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
 /* The same, for a caller who wants to change it.  Errors: NOT_FOUND, FORBIDDEN (seen, but another's). */
 int image_get_own(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
-/* Images that the caller may see.  'visibility' and 'member_status' narrow it (NULL: as Image v2 has it: own, public,
- * and shared ones that were accepted; community only when asked for, or with "all"); 'properties' must all be there; 'tags' too. */
+/* Images that the caller may see.  'visibility' and 'member_status' narrow it (NULL: as Image v2 has it: own,
+ * public, and shared ones that were accepted; community only when asked for, or with "all"); 'properties'
+ * must all be there; 'tags' too. */
 struct image_query {
     struct filter filter;
     const char *visibility, *member_status;
@@ -46,26 +48,28 @@ struct image_query {
     struct strs tags;
 };
 int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images) MUST_CHECK;
-/* Stores a change of the caller's own image 'old' to 'image'.  Errors: FORBIDDEN (public or owner by a tenant; a format
- * changed after the bytes came), QUOTA (properties, tags). */
+/* Stores a change of the caller's own image 'old' to 'image'.  Errors: FORBIDDEN (public or owner by a
+ * tenant; a format changed after the bytes came), QUOTA (properties, tags). */
 int image_change(struct cx *cx, const struct image *old, struct image *image) MUST_CHECK;
 /* Errors: NOT_FOUND, FORBIDDEN (protected, another's). */
 int image_delete(struct cx *cx, const char *id) MUST_CHECK;
 /* Errors: NOT_FOUND, FORBIDDEN (another's; neither active nor deactivated). */
 int image_set_active(struct cx *cx, const char *id, bool active) MUST_CHECK;
 int image_add_tag(struct cx *cx, const char *id, const char *tag) MUST_CHECK;
-int image_remove_tag(struct cx *cx, const char *id, const char *tag) MUST_CHECK; /* NOT_FOUND too when it has no such tag */
+int image_remove_tag(struct cx *cx, const char *id,
+                     const char *tag) MUST_CHECK; /* NOT_FOUND too when it has no such tag */
 
 /* ---- bytes ---- */
 
-/* Bytes are about to come: queued becomes saving.  Errors: NOT_FOUND, FORBIDDEN, CONFLICT (it has bytes, or they are
- * coming), INVALID (no formats set). */
+/* Bytes are about to come: queued becomes saving.  Errors: NOT_FOUND, FORBIDDEN, CONFLICT (it has bytes, or
+ * they are coming), INVALID (no formats set). */
 int image_begin_upload(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
 struct image_received {
     int64_t size, virtual_size;
     const char *md5, *sha512;
 };
-/* The bytes are there: saving becomes active.  Errors: NOT_FOUND (deleted meanwhile), CONFLICT (not saving). */
+/* The bytes are there: saving becomes active.  Errors: NOT_FOUND (deleted meanwhile), CONFLICT (not saving).
+ */
 int image_finish_upload(struct cx *cx, const char *id, const struct image_received *received) MUST_CHECK;
 /* They did not come: saving becomes queued again. */
 int image_abandon_upload(struct cx *cx, const char *id) MUST_CHECK;
@@ -83,9 +87,11 @@ int image_find_any(struct cx *cx, const char *id, struct image *ret_image) MUST_
 
 /* ---- for compute ---- */
 
-/* An image that a server can be made of.  Errors: INVALID (not there, not active; the texts are Compute's). */
+/* An image that a server can be made of.  Errors: INVALID (not there, not active; the texts are Compute's).
+ */
 int image_for_boot(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
-/* A queued image that a snapshot will fill; properties are the base's and then 'properties'.  'base' may be NULL. */
+/* A queued image that a snapshot will fill; properties are the base's and then 'properties'.  'base' may be
+ * NULL. */
 int image_make_for_snapshot(struct cx *cx, const char *name, const char *project_id, const struct image *base,
                             struct strmap properties, const char **ret_id) MUST_CHECK;
 /* It will not come: the image goes. */
@@ -94,9 +100,11 @@ int image_snapshot_failed(struct cx *cx, const char *id, const char *why) MUST_C
 /* ---- members ---- */
 
 int image_member_list(struct cx *cx, const char *image_id, struct list *ret_members) MUST_CHECK;
-int image_member_get(struct cx *cx, const char *image_id, const char *member_id, struct image_member *ret) MUST_CHECK;
+int image_member_get(struct cx *cx, const char *image_id, const char *member_id,
+                     struct image_member *ret) MUST_CHECK;
 /* Errors: NOT_FOUND, FORBIDDEN (not the owner, or not a shared image), CONFLICT (is one), QUOTA. */
-int image_member_add(struct cx *cx, const char *image_id, const char *member_id, struct image_member *ret) MUST_CHECK;
+int image_member_add(struct cx *cx, const char *image_id, const char *member_id,
+                     struct image_member *ret) MUST_CHECK;
 int image_member_remove(struct cx *cx, const char *image_id, const char *member_id) MUST_CHECK;
 /* Only the member itself.  Errors: NOT_FOUND, FORBIDDEN. */
 int image_member_set_status(struct cx *cx, const char *image_id, const char *member_id, const char *status,

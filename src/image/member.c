@@ -18,7 +18,8 @@ static int get_shared(struct cx *cx, const char *image_id, struct image *ret_ima
 {
     TRY(image_get_visible(cx, image_id, ret_image));
     if (!str_eq(ret_image->visibility, "shared"))
-        return fail(cx, KIND_FORBIDDEN, "Only shared images have members; this one is %s.", ret_image->visibility);
+        return fail(cx, KIND_FORBIDDEN, "Only shared images have members; this one is %s.",
+                    ret_image->visibility);
     return 0;
 }
 
@@ -56,7 +57,8 @@ int image_member_add(struct cx *cx, const char *image_id, const char *member_id,
         return fail(cx, KIND_FORBIDDEN, "Only the owner of an image shares it.");
     TRY(store_int(cx, &n, "SELECT COUNT(*) FROM image_member WHERE image_id=$1", ARGS(image_id)));
     if (n >= IMAGE_MEMBERS_MAX)
-        return fail(cx, KIND_QUOTA, "The limit of %d members of an image has been exceeded.", IMAGE_MEMBERS_MAX);
+        return fail(cx, KIND_QUOTA, "The limit of %d members of an image has been exceeded.",
+                    IMAGE_MEMBERS_MAX);
     *ret = (struct image_member){ image_id, member_id, "pending", cx->now_us, cx->now_us };
     int r = store_insert(cx, &member_table, ret);
     if (r < 0 && cx->kind == KIND_CONFLICT)

@@ -9,9 +9,11 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,8 +62,12 @@ static void start_core(void)
     const struct http_config http = { .threads = 2 };
 
     world.contexts = (struct face_contexts){ .images = world.images };
-    world.core = core_new(&(struct core_config){ .store = world.store, .pool = world.pool, .base_url = "https://cloud",
-                                                 .faces = faces, .authenticate = authenticate, .user = &world.contexts,
+    world.core = core_new(&(struct core_config){ .store = world.store,
+                                                 .pool = world.pool,
+                                                 .base_url = "https://cloud",
+                                                 .faces = faces,
+                                                 .authenticate = authenticate,
+                                                 .user = &world.contexts,
                                                  .realm_url = "https://cloud/identity" });
     const struct http_handler handler = core_http_handler(world.core);
     assert_int_equal(http_server_start(&world.server, &http, &handler), 0);
@@ -143,8 +149,8 @@ struct extra {
     const char *type, *range;
 };
 
-static struct reply call_with(const char *token, const char *method, const char *path, const void *body, size_t n,
-                              struct extra extra)
+static struct reply call_with(const char *token, const char *method, const char *path, const void *body,
+                              size_t n, struct extra extra)
 {
     const char *headers[4][2] = { { "X-Auth-Token", token } };
     size_t n_headers = 1;
@@ -158,9 +164,12 @@ static struct reply call_with(const char *token, const char *method, const char 
         headers[n_headers][0] = "Range";
         headers[n_headers++][1] = extra.range;
     }
-    const struct http_call call = { .method = method, .url = arena_printf(arena, "%s%s", world.url, path),
-                                    .headers = (const char *const(*)[2])headers, .n_headers = n_headers,
-                                    .body = body, .body_len = n };
+    const struct http_call call = { .method = method,
+                                    .url = arena_printf(arena, "%s%s", world.url, path),
+                                    .headers = (const char *const(*)[2])headers,
+                                    .n_headers = n_headers,
+                                    .body = body,
+                                    .body_len = n };
     assert_int_equal(http_client_call(world.client, arena, &call, &r.answer), 0);
     r.status = r.answer.status;
     r.json = json_loadb(r.answer.body, r.answer.body_len, 0, NULL);
@@ -171,7 +180,8 @@ static struct reply call_with(const char *token, const char *method, const char 
 
 static struct reply call(const char *token, const char *method, const char *path, const char *body)
 {
-    return call_with(token, method, path, body, body ? strlen(body) : 0, (struct extra){ .type = "application/json" });
+    return call_with(token, method, path, body, body ? strlen(body) : 0,
+                     (struct extra){ .type = "application/json" });
 }
 
 #define P(...) arena_printf(arena, __VA_ARGS__)
@@ -190,7 +200,8 @@ static const char *make(const char *token, const char *body)
 
 static int upload(const char *token, const char *id, const void *data, size_t n)
 {
-    return call_with(token, "PUT", P("/v2/images/%s/file", id), data, n, (struct extra){ .type = "application/octet-stream" })
+    return call_with(token, "PUT", P("/v2/images/%s/file", id), data, n,
+                     (struct extra){ .type = "application/octet-stream" })
         .status;
 }
 
@@ -220,8 +231,8 @@ static const char *names(const char *token, const char *query)
 
     if (r.status != 200)
         return P("%d", r.status);
-    json_array_foreach (json_object_get(r.json, "images"), i, image)
-        out = P("%s%s ", out, json_string_value(json_object_get(image, "name")));
+    json_array_foreach(json_object_get(r.json, "images"), i, image) out =
+        P("%s%s ", out, json_string_value(json_object_get(image, "name")));
     return out;
 }
 
@@ -236,8 +247,9 @@ static void test_versions(void **state)
     assert_int_equal(r.status, 300);
     json_t *first = json_array_get(json_object_get(r.json, "versions"), 0);
     assert_string_equal(json_string_value(json_object_get(first, "status")), "CURRENT");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(first, "links"), 0), "href")),
-                        "https://cloud/image/v2/");
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(first, "links"), 0), "href")),
+        "https://cloud/image/v2/");
     assert_int_equal(call("p", "GET", "", NULL).status, 300);
     assert_int_equal(call("p", "GET", "/versions", NULL).status, 200);
     assert_int_equal(call("p", "GET", "/v2/", NULL).status, 200);
@@ -245,7 +257,8 @@ static void test_versions(void **state)
 
 static void test_life(void **state)
 {
-    struct reply r = call("p1", "POST", "/v2/images", "{\"name\":\"one\"," RAW ",\"login_user\":\"alamo\",\"tags\":[\"b\",\"a\",\"b\"]}");
+    struct reply r = call("p1", "POST", "/v2/images",
+                          "{\"name\":\"one\"," RAW ",\"login_user\":\"alamo\",\"tags\":[\"b\",\"a\",\"b\"]}");
     char data[3000];
 
     memset(data, 'x', sizeof data);
@@ -290,12 +303,18 @@ static void test_ranges(void **state)
         int status;
         const char *body, *content_range;
     } cases[] = {
-        { "bytes=0-3", 206, "0123", "bytes 0-3/10" },   { "bytes=7-", 206, "789", "bytes 7-9/10" },
-        { "bytes=-2", 206, "89", "bytes 8-9/10" },      { "bytes=-20", 206, "0123456789", "bytes 0-9/10" },
-        { "bytes=5-99", 206, "56789", "bytes 5-9/10" }, { "bytes=10-", 416, NULL, "bytes */10" },
-        { "bytes=-0", 416, NULL, "bytes */10" },        { "bytes=4-2", 200, "0123456789", NULL },
-        { "bytes=0-1,4-5", 200, "0123456789", NULL },   { "lines=1-2", 200, "0123456789", NULL },
-        { "bytes=-", 200, "0123456789", NULL },         { "bytes=99999999999999999999-", 200, "0123456789", NULL },
+        { "bytes=0-3", 206, "0123", "bytes 0-3/10" },
+        { "bytes=7-", 206, "789", "bytes 7-9/10" },
+        { "bytes=-2", 206, "89", "bytes 8-9/10" },
+        { "bytes=-20", 206, "0123456789", "bytes 0-9/10" },
+        { "bytes=5-99", 206, "56789", "bytes 5-9/10" },
+        { "bytes=10-", 416, NULL, "bytes */10" },
+        { "bytes=-0", 416, NULL, "bytes */10" },
+        { "bytes=4-2", 200, "0123456789", NULL },
+        { "bytes=0-1,4-5", 200, "0123456789", NULL },
+        { "lines=1-2", 200, "0123456789", NULL },
+        { "bytes=-", 200, "0123456789", NULL },
+        { "bytes=99999999999999999999-", 200, "0123456789", NULL },
     };
 
     assert_int_equal(upload("p1", id, "0123456789", 10), 204);
@@ -314,7 +333,8 @@ static void test_evil(void **state)
 {
     const char *id = make("p1", "{\"name\":\"evil\"," QCOW2 "}");
     unsigned before = files_n();
-    unsigned char qcow2[1024] = { 'Q', 'F', 'I', 0xfb, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 11, 0, 0, 0, 16 };
+    unsigned char qcow2[1024] = { 'Q', 'F', 'I', 0xfb, 0, 0, 0, 2,  0, 0, 0, 0,
+                                  0,   0,   2,   0,    0, 0, 0, 11, 0, 0, 0, 16 };
     memcpy(qcow2 + 512, "/etc/passwd", 11);
 
     struct reply r = call_with("p1", "PUT", P("/v2/images/%s/file", id), qcow2, sizeof qcow2,
@@ -335,8 +355,10 @@ static void test_upload_refusals(void **state)
     assert_int_equal(upload("p2", id, "x", 1), 404);
     assert_int_equal(upload("p1:reader", id, "x", 1), 403);
     id = make("p1", "{\"name\":\"refused\"," RAW "}");
-    assert_int_equal(call_with("p1", "PUT", P("/v2/images/%s/file", id), "x", 1, (struct extra){ .type = "text/plain" }).status,
-                     415);
+    assert_int_equal(
+        call_with("p1", "PUT", P("/v2/images/%s/file", id), "x", 1, (struct extra){ .type = "text/plain" })
+            .status,
+        415);
     assert_string_equal(text(show("p1", id), "status"), "queued");
     assert_int_equal(upload("p1", id, "x", 1), 204);
     assert_int_equal(call("p1", "POST", P("/v2/images/%s/actions/deactivate", id), NULL).status, 204);
@@ -352,7 +374,9 @@ static void test_upload_refusals(void **state)
 static int dial(void)
 {
     unsigned port = (unsigned)atoi(strrchr(world.url, ':') + 1);
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -361,9 +385,10 @@ static int dial(void)
 
 static void begin_upload(int fd, const char *id)
 {
-    const char *head = P("PUT /image/v2/images/%s/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: p1\r\nContent-Type: "
-                         "application/octet-stream\r\nContent-Length: 100000\r\n\r\nthe beginning",
-                         id);
+    const char *head =
+        P("PUT /image/v2/images/%s/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: p1\r\nContent-Type: "
+          "application/octet-stream\r\nContent-Length: 100000\r\n\r\nthe beginning",
+          id);
     assert_int_equal(write(fd, head, strlen(head)), strlen(head));
 }
 
@@ -383,7 +408,8 @@ static void test_broken_off(void **state)
     begin_upload(fd, id);
     wait_for_status(id, "saving");
     assert_int_equal(upload("p1", id, "x", 1), 409);
-    assert_int_equal(patch("p1", id, "[{\"op\":\"replace\",\"path\":\"/disk_format\",\"value\":\"iso\"}]").status, 403);
+    assert_int_equal(
+        patch("p1", id, "[{\"op\":\"replace\",\"path\":\"/disk_format\",\"value\":\"iso\"}]").status, 403);
     close(fd);
     wait_for_status(id, "queued");
     assert_int_equal(files_n(), before);
@@ -411,6 +437,31 @@ static void test_deleted_while_saving(void **state)
     for (int i = 0; i < 500 && files_n() != before; i++)
         usleep(10000);
     assert_int_equal(files_n(), before);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void test_no_room(void **state)
+{
+    const char *id = make("p1", "{\"name\":\"big\"," RAW "}");
+    const size_t n = 9u << 20;
+    char *data = calloc(1, n);
+    unsigned before = files_n();
+    struct rlimit was, limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    limit = was;
+    limit.rlim_cur = 8u << 20;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    struct reply r = call_with("p1", "PUT", P("/v2/images/%s/file", id), data, n,
+                               (struct extra){ .type = "application/octet-stream" });
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(text(r, "message"), "Free room"));
+    assert_string_equal(text(show("p1", id), "status"), "queued");
+    assert_int_equal(files_n(), before);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_int_equal(upload("p1", id, data, n), 204);
+    free(data);
 }
 
 /* ---- bodies ---- */
@@ -453,7 +504,8 @@ static void test_bodies(void **state)
             print_error("%s: %d %s\n", cases[i].body, r.status, r.answer.body);
         assert_int_equal(r.status, cases[i].status);
     }
-    assert_int_equal(call("p9:admin", "POST", "/v2/images", "{\"visibility\":\"public\",\"owner\":\"p2\"}").status, 201);
+    assert_int_equal(
+        call("p9:admin", "POST", "/v2/images", "{\"visibility\":\"public\",\"owner\":\"p2\"}").status, 201);
     assert_int_equal(call("p1:reader", "POST", "/v2/images", "{}").status, 403);
     assert_int_equal(call("p1", "GET", "/v2/images/", NULL).status, 404); /* an image with an empty id */
     assert_int_equal(call("p1", "DELETE", "/v2/images/", NULL).status, 404);
@@ -469,7 +521,9 @@ static void test_patch(void **state)
     } cases[] = {
         { "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"after\"}]", 200, "name", "after" },
         { "[{\"replace\":\"/name\",\"value\":\"older\"}]", 200, "name", "older" },
-        { "[{\"op\":\"add\",\"path\":\"/b\",\"value\":\"2\"},{\"op\":\"replace\",\"path\":\"/a\",\"value\":\"3\"}]", 200, "a", "3" },
+        { "[{\"op\":\"add\",\"path\":\"/b\",\"value\":\"2\"},{\"op\":\"replace\",\"path\":\"/"
+          "a\",\"value\":\"3\"}]",
+          200, "a", "3" },
         { "[{\"op\":\"add\",\"path\":\"/b\",\"value\":\"4\"}]", 200, "b", "4" },
         { "[{\"op\":\"add\",\"path\":\"/x~1y~0z\",\"value\":\"5\"}]", 200, "x/y~z", "5" },
         { "[{\"op\":\"remove\",\"path\":\"/a\"}]", 200, "a", NULL },
@@ -477,13 +531,16 @@ static void test_patch(void **state)
         { "[{\"op\":\"remove\",\"path\":\"/a\"}]", 409, "a", NULL },
         { "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":\"3\"}]", 409, "a", NULL },
         /* all or nothing */
-        { "[{\"op\":\"add\",\"path\":\"/a\",\"value\":\"3\"},{\"op\":\"remove\",\"path\":\"/none\"}]", 409, "a", NULL },
+        { "[{\"op\":\"add\",\"path\":\"/a\",\"value\":\"3\"},{\"op\":\"remove\",\"path\":\"/none\"}]", 409,
+          "a", NULL },
         { "[{\"op\":\"remove\",\"path\":\"/name\"}]", 403, "name", "older" },
         { "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":\"active\"}]", 403, "status", "queued" },
         { "[{\"op\":\"replace\",\"path\":\"/id\",\"value\":\"x\"}]", 403, "name", "older" },
         { "[{\"op\":\"replace\",\"path\":\"/owner\",\"value\":\"p2\"}]", 403, "owner", "p1" },
-        { "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"public\"}]", 403, "visibility", "shared" },
-        { "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"community\"}]", 200, "visibility", "community" },
+        { "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"public\"}]", 403, "visibility",
+          "shared" },
+        { "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"community\"}]", 200, "visibility",
+          "community" },
         { "[{\"op\":\"add\",\"path\":\"/os_glance_x\",\"value\":\"1\"}]", 403, "os_glance_x", NULL },
         { "[{\"op\":\"add\",\"path\":\"/locations/-\",\"value\":\"1\"}]", 400, "locations", NULL },
         { "[{\"op\":\"add\",\"path\":\"/c\"}]", 400, "c", NULL },
@@ -513,9 +570,12 @@ static void test_patch(void **state)
     }
     assert_int_equal(call("p1", "PATCH", P("/v2/images/%s", id), "[]").status, 415);
     assert_int_equal(patch("p2", id, "[]").status, 403); /* community: seen, but another's */
-    assert_int_equal(patch("p9:admin", id, "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"public\"}]").status, 200);
+    assert_int_equal(
+        patch("p9:admin", id, "[{\"op\":\"replace\",\"path\":\"/visibility\",\"value\":\"public\"}]").status,
+        200);
     /* its owner may go on changing what an admin made public */
-    assert_int_equal(patch("p1", id, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"mine\"}]").status, 200);
+    assert_int_equal(patch("p1", id, "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"mine\"}]").status,
+                     200);
     call("p1", "DELETE", P("/v2/images/%s", id), NULL);
 }
 
@@ -535,7 +595,8 @@ static void test_limits(void **state)
     assert_int_equal(call("p2", "PUT", P("/v2/images/%s/tags/t", id), NULL).status, 404);
     char *long_name = arena_alloc(arena, 258);
     memset(long_name, 'n', 256);
-    assert_int_equal(patch("p1", id, P("[{\"op\":\"add\",\"path\":\"/%s\",\"value\":\"v\"}]", long_name)).status, 400);
+    assert_int_equal(
+        patch("p1", id, P("[{\"op\":\"add\",\"path\":\"/%s\",\"value\":\"v\"}]", long_name)).status, 400);
     assert_int_equal(call("p1", "PUT", P("/v2/images/%s/tags/%s", id, long_name), NULL).status, 400);
 }
 
@@ -545,7 +606,8 @@ static void test_list(void **state)
 {
     make("l", "{\"name\":\"a\"," RAW ",\"os\":\"linux\",\"tags\":[\"x\",\"y\"]}");
     const char *b = make("l", "{\"name\":\"b\"," QCOW2 ",\"os\":\"linux\",\"min_ram\":5}");
-    const char *c = make("l", "{\"name\":\"c\"," RAW ",\"os\":\"bsd\",\"tags\":[\"x\"],\"visibility\":\"private\"}");
+    const char *c =
+        make("l", "{\"name\":\"c\"," RAW ",\"os\":\"bsd\",\"tags\":[\"x\"],\"visibility\":\"private\"}");
     make("l", "{\"name\":\"d\",\"os_hidden\":true}");
     const char *e = make("l", "{\"name\":\"e\",\"visibility\":\"community\",\"protected\":true}");
     static const struct {
@@ -605,7 +667,8 @@ static void test_list(void **state)
     assert_string_equal(names("l", P("?owner=l&updated_at=gt:%s&name=c", now)), "");
     /* a marker that is another's tells nothing */
     assert_string_equal(names("p2", P("?marker=%s", b)), "400");
-    assert_string_equal(names("p2", P("?marker=%s", e)), names("p2", "")); /* newer than all: a community image is seen */
+    assert_string_equal(names("p2", P("?marker=%s", e)),
+                        names("p2", "")); /* newer than all: a community image is seen */
 }
 
 static void test_pages(void **state)
@@ -633,16 +696,25 @@ static void test_strangers(void **state)
     static const struct {
         const char *method, *path, *body;
     } calls[] = {
-        { "GET", "", NULL },          { "DELETE", "", NULL },       { "GET", "/file", NULL },
-        { "PUT", "/tags/x", NULL },   { "DELETE", "/tags/x", NULL }, { "GET", "/members", NULL },
-        { "GET", "/members/p2", NULL }, { "DELETE", "/members/p2", NULL }, { "POST", "/actions/deactivate", NULL },
-        { "POST", "/members", "{\"member\":\"p2\"}" }, { "PUT", "/members/p2", "{\"status\":\"accepted\"}" },
+        { "GET", "", NULL },
+        { "DELETE", "", NULL },
+        { "GET", "/file", NULL },
+        { "PUT", "/tags/x", NULL },
+        { "DELETE", "/tags/x", NULL },
+        { "GET", "/members", NULL },
+        { "GET", "/members/p2", NULL },
+        { "DELETE", "/members/p2", NULL },
+        { "POST", "/actions/deactivate", NULL },
+        { "POST", "/members", "{\"member\":\"p2\"}" },
+        { "PUT", "/members/p2", "{\"status\":\"accepted\"}" },
     };
     const char *random = "00000000-0000-4000-8000-000000000000";
 
     for (size_t i = 0; i < N_ELEMENTS(calls); i++) {
-        struct reply theirs = call("p2", calls[i].method, P("/v2/images/%s%s", id, calls[i].path), calls[i].body);
-        struct reply none = call("p2", calls[i].method, P("/v2/images/%s%s", random, calls[i].path), calls[i].body);
+        struct reply theirs =
+            call("p2", calls[i].method, P("/v2/images/%s%s", id, calls[i].path), calls[i].body);
+        struct reply none =
+            call("p2", calls[i].method, P("/v2/images/%s%s", random, calls[i].path), calls[i].body);
         assert_int_equal(theirs.status, 404);
         assert_int_equal(none.status, 404);
         assert_string_equal(text(theirs, "message"), P("No image found with ID %s", id));
@@ -656,7 +728,8 @@ static void test_members(void **state)
     const char *private = make("p1", "{\"name\":\"private\",\"visibility\":\"private\"}");
 
     assert_int_equal(show("p2", id).status, 404);
-    assert_int_equal(call("p1", "POST", P("/v2/images/%s/members", private), "{\"member\":\"p2\"}").status, 403);
+    assert_int_equal(call("p1", "POST", P("/v2/images/%s/members", private), "{\"member\":\"p2\"}").status,
+                     403);
     struct reply r = call("p1", "POST", path, "{\"member\":\"p2\"}");
     assert_int_equal(r.status, 200);
     assert_string_equal(text(r, "status"), "pending");
@@ -721,9 +794,22 @@ static void test_schemas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_versions), TEST(test_life),       TEST(test_ranges),  TEST(test_evil),  TEST(test_upload_refusals),
-        TEST(test_broken_off), TEST(test_deleted_while_saving), TEST(test_bodies), TEST(test_patch), TEST(test_limits),
-        TEST(test_list),     TEST(test_pages),      TEST(test_strangers), TEST(test_members), TEST(test_protected),
+        TEST(test_versions),
+        TEST(test_life),
+        TEST(test_ranges),
+        TEST(test_evil),
+        TEST(test_upload_refusals),
+        TEST(test_broken_off),
+        TEST(test_deleted_while_saving),
+        TEST(test_no_room),
+        TEST(test_bodies),
+        TEST(test_patch),
+        TEST(test_limits),
+        TEST(test_list),
+        TEST(test_pages),
+        TEST(test_strangers),
+        TEST(test_members),
+        TEST(test_protected),
         TEST(test_schemas),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -90,7 +90,7 @@ static int get(struct cx *cx, struct call *c)
     return image_get_visible(cx, c->id, &c->image);
 }
 
-static int delete(struct cx *cx, struct call *c)
+static int delete (struct cx *cx, struct call *c)
 {
     return image_delete(cx, c->id);
 }
@@ -104,7 +104,8 @@ static int deactivate(struct cx *cx, struct call *c)
 
 static struct call new_image(struct cx *ret_cx, const char *visibility)
 {
-    struct call c = { .image = { .disk_format = "raw", .container_format = "bare", .visibility = visibility }, .run = create };
+    struct call c = { .image = { .disk_format = "raw", .container_format = "bare", .visibility = visibility },
+                      .run = create };
     assert_int_equal(store_write_wait(store, ret_cx, run, &c), 0);
     return c;
 }
@@ -193,7 +194,8 @@ static void test_visibility(void **state)
     for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
         CLEAN_CX cx;
         cx_begin(&cx);
-        struct call c = { .who = who_system(), .image = { .owner = "p1", .visibility = cases[i].visibility } };
+        struct call c = { .who = who_system(),
+                          .image = { .owner = "p1", .visibility = cases[i].visibility } };
         assert_int_equal(DO(create, &c), 0);
         c.who = &other;
         assert_int_equal(DO(get, &c) >= 0, cases[i].seen);
@@ -210,7 +212,9 @@ static int snapshot(struct cx *cx, struct call *c)
 {
     const struct strpair own[] = { { "image_type", "snapshot" }, { "os", "other" } };
     struct strpair items[2];
-    const struct image base = { .min_disk = 3, .properties = "{\"os\":\"linux\",\"kernel_id\":\"k\",\"owner_specified.x\":\"1\"}" };
+    const struct image base = { .min_disk = 3,
+                                .properties =
+                                    "{\"os\":\"linux\",\"kernel_id\":\"k\",\"owner_specified.x\":\"1\"}" };
 
     memcpy(items, own, sizeof items);
     return image_make_for_snapshot(cx, "snap", "p1", &base, (struct strmap){ items, 2 }, &c->id);
@@ -232,7 +236,8 @@ static void test_snapshot(void **state)
     assert_string_equal(c.image.status, "queued");
     assert_string_equal(c.image.disk_format, "qcow2");
     assert_int_equal(c.image.min_disk, 3);
-    assert_string_equal(c.image.properties, "{\"os\":\"other\",\"kernel_id\":\"k\",\"image_type\":\"snapshot\"}");
+    assert_string_equal(c.image.properties,
+                        "{\"os\":\"other\",\"kernel_id\":\"k\",\"image_type\":\"snapshot\"}");
     c.who = &other;
     assert_true(DO(get, &c) < 0);
     c.who = who_system();
@@ -303,10 +308,24 @@ static void test_files(void **state)
 
 static int boot_server(struct cx *cx, struct call *c)
 {
-    const struct server s = { .id = "s", .project_id = "p1", .user_id = "u", .name = "s", .hostname = "s", .vm_state = "active",
-                              .want_power = "on", .flavor_id = "f", .flavor_name = "f", .extra_specs = "{}",
-                              .kernel_id = c->id, .metadata = "{}", .tags = "[]", .reservation_id = "r",
-                              .disk_config = "MANUAL", .access_ip_v4 = "", .access_ip_v6 = "", .root_device = "/dev/vda" };
+    const struct server s = { .id = "s",
+                              .project_id = "p1",
+                              .user_id = "u",
+                              .name = "s",
+                              .hostname = "s",
+                              .vm_state = "active",
+                              .want_power = "on",
+                              .flavor_id = "f",
+                              .flavor_name = "f",
+                              .extra_specs = "{}",
+                              .kernel_id = c->id,
+                              .metadata = "{}",
+                              .tags = "[]",
+                              .reservation_id = "r",
+                              .disk_config = "MANUAL",
+                              .access_ip_v4 = "",
+                              .access_ip_v6 = "",
+                              .root_device = "/dev/vda" };
     return store_insert(cx, &server_table, &s);
 }
 
@@ -347,9 +366,9 @@ static void test_sweep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),  cmocka_unit_test(test_recover),    cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_states),     cmocka_unit_test(test_recover),    cmocka_unit_test(test_boot),
         cmocka_unit_test(test_no_project), cmocka_unit_test(test_visibility), cmocka_unit_test(test_snapshot),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_files),      cmocka_unit_test(test_sweep),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

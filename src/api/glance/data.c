@@ -16,8 +16,9 @@ static struct images *images_of(const struct req *rq)
 
 /* ---- down ---- */
 
-/* "bytes=a-b", "bytes=a-" or "bytes=-n" of 'size' bytes.  Anything else, and several ranges, are as if nothing had been
- * asked for (RFC 9110 allows it).  Returns 1 for a part, 0 for the whole, -1 when no byte of the range is there. */
+/* "bytes=a-b", "bytes=a-" or "bytes=-n" of 'size' bytes.  Anything else, and several ranges, are as if
+ * nothing had been asked for (RFC 9110 allows it).  Returns 1 for a part, 0 for the whole, -1 when no byte of
+ * the range is there. */
 static int read_range(struct cx *cx, const char *header, int64_t size, int64_t *ret_from, int64_t *ret_n)
 {
     const char *spec, *dash;
@@ -28,7 +29,8 @@ static int read_range(struct cx *cx, const char *header, int64_t size, int64_t *
     if (!header || !str_starts(header, "bytes=", &spec) || !(dash = strchr(spec, '-')))
         return 0;
     bool has_first = dash > spec, has_last = dash[1];
-    if (has_first && (str_to_i64(arena_strndup(cx->arena, spec, (size_t)(dash - spec)), &first) < 0 || first < 0))
+    if (has_first &&
+        (str_to_i64(arena_strndup(cx->arena, spec, (size_t)(dash - spec)), &first) < 0 || first < 0))
         return 0;
     if ((has_last && (str_to_i64(dash + 1, &last) < 0 || last < 0)) || (!has_first && !has_last) ||
         (has_first && has_last && last < first))
@@ -65,8 +67,9 @@ static int data_download(struct cx *cx, struct req *rq)
         return fail(cx, KIND_INVALID, "The image has %lld bytes; the range is beyond them.", (long long)size);
     }
     if (part) {
-        reply_header(rq, "Content-Range", cx_printf(cx, "bytes %lld-%lld/%lld", (long long)from, (long long)(from + n - 1),
-                                                    (long long)size));
+        reply_header(rq, "Content-Range",
+                     cx_printf(cx, "bytes %lld-%lld/%lld", (long long)from, (long long)(from + n - 1),
+                               (long long)size));
         reply_status(rq, 206);
     } else
         reply_header(rq, "Content-MD5", image.checksum);
@@ -101,10 +104,13 @@ static int upload_open(struct cx *cx, struct req *rq)
 
     if (type && strcasecmp(type, "application/octet-stream") != 0) {
         reply_status(rq, 415);
-        return fail(cx, KIND_INVALID, "The bytes of an image are sent as application/octet-stream, not %.64s.", type);
+        return fail(cx, KIND_INVALID,
+                    "The bytes of an image are sent as application/octet-stream, not %.64s.", type);
     }
     TRY(image_begin_upload(cx, req_path(rq, "id"), &image));
-    *u = (struct upload){ .store = req_store(rq), .images = images_of(rq), .id = image.id, .disk_format = image.disk_format };
+    *u = (struct upload){
+        .store = req_store(rq), .images = images_of(rq), .id = image.id, .disk_format = image.disk_format
+    };
     arena_defer(cx->arena, forget_upload, u);
     req_keep(rq, u);
     return 0;
@@ -156,7 +162,8 @@ static void upload_abandon(struct req *rq)
     u->file = NULL;
     cx_begin(&cx);
     if (store_write_wait(u->store, &cx, abandon_row, u) < 0)
-        log_error("request=%s image=%s stays 'saving' until the next start: %s", req_cx(rq)->request_id, u->id, cx.text);
+        log_error("request=%s image=%s stays 'saving' until the next start: %s", req_cx(rq)->request_id,
+                  u->id, cx.text);
 }
 
 /* clang-format off */

@@ -2,9 +2,11 @@
 
 #include "api/glance/glance.h"
 
-/* A client picks features by these: 2.5 has community images, 2.6 tells its import methods (there are none), 2.7 has SHA-512
- * sums and hidden images. */
-static const char *const versions[] = { "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0", NULL };
+/* A client picks features by these: 2.5 has community images, 2.6 tells its import methods (there are
+ * none), 2.7 has SHA-512 sums and hidden images. */
+static const char *const versions[] = {
+    "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0", NULL
+};
 
 static int show_versions(struct cx *cx, struct req *rq)
 {
@@ -37,10 +39,17 @@ static const char *title_of(int status)
         int status;
         const char *title;
     } titles[] = {
-        { 400, "Bad Request" },          { 401, "Unauthorized" },           { 403, "Forbidden" },
-        { 404, "Not Found" },            { 405, "Method Not Allowed" },     { 409, "Conflict" },
-        { 413, "Request Entity Too Large" }, { 415, "Unsupported Media Type" }, { 416, "Requested Range Not Satisfiable" },
-        { 501, "Not Implemented" },      { 503, "Service Unavailable" },
+        { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 409, "Conflict" },
+        { 413, "Request Entity Too Large" },
+        { 415, "Unsupported Media Type" },
+        { 416, "Requested Range Not Satisfiable" },
+        { 501, "Not Implemented" },
+        { 503, "Service Unavailable" },
     };
     for (size_t i = 0; i < N_ELEMENTS(titles); i++)
         if (titles[i].status == status)

@@ -15,8 +15,8 @@ static bool is_tag(const char *s)
 {
     return *s;
 }
-static const struct field tags_field =
-    STRS(struct tags, tags, .max = IMAGE_TAGS_MAX, .check = is_tag, .expected = "A tag has 1 to 255 characters.");
+static const struct field tags_field = STRS(struct tags, tags, .max = IMAGE_TAGS_MAX, .check = is_tag,
+                                            .expected = "A tag has 1 to 255 characters.");
 
 /* Tags are a set: a second one of the same name is left away. */
 static int parse_tags(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
@@ -54,10 +54,12 @@ const struct field glance_image_fields[] = {
 };
 /* clang-format on */
 
-static const char *const readonly[] = { "id",         "status",     "size",       "virtual_size",  "checksum",
-                                        "created_at", "updated_at", "direct_url", "os_hash_algo",  "os_hash_value",
-                                        "self",       "file",       "schema",     NULL };
-static const char *const reserved[] = { "deleted", "deleted_at", "location", "locations", "members", "stores", NULL };
+static const char *const readonly[] = {
+    "id",         "status",       "size",          "virtual_size", "checksum", "created_at", "updated_at",
+    "direct_url", "os_hash_algo", "os_hash_value", "self",         "file",     "schema",     NULL
+};
+static const char *const reserved[] = { "deleted", "deleted_at", "location", "locations",
+                                        "members", "stores",     NULL };
 
 static bool is_in(const char *const *set, const char *name)
 {
@@ -87,7 +89,8 @@ static int check_fixed(struct cx *cx, const struct req *rq, const char *const *s
 struct properties {
     struct strmap properties;
 };
-static const struct field properties_field = MAP(struct properties, properties, .item_max = GLANCE_PROPERTY_MAX);
+static const struct field properties_field =
+    MAP(struct properties, properties, .item_max = GLANCE_PROPERTY_MAX);
 
 int glance_read_properties(struct cx *cx, struct req *rq, const char **ret_properties)
 {

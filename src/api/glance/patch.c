@@ -1,14 +1,14 @@
-/* PATCH of an image: operations on its top-level members, in the two forms that clients use: {"op": "add", "path": "/name",
- * "value": ...} and, older, {"add": "/name", "value": ...}. */
+/* PATCH of an image: operations on its top-level members, in the two forms that clients use: {"op": "add",
+ * "path": "/name", "value": ...} and, older, {"add": "/name", "value": ...}. */
 #include <string.h>
 #include <strings.h>
 
 #include "api/glance/glance.h"
 
 struct op {
-    const char *op, *path;             /* the newer form */
+    const char *op, *path;              /* the newer form */
     const char *add, *replace, *remove; /* paths of the older */
-    const struct json_t *value;        /* NULL: none was given */
+    const struct json_t *value;         /* NULL: none was given */
 };
 struct patch {
     struct list ops;
@@ -67,7 +67,8 @@ static int read_pointer(struct cx *cx, const char *path, const char **ret_name)
         *out++ = *path != '~' ? *path : *++path == '0' ? '~' : '/';
     }
     *out = 0;
-    return strlen(*ret_name) <= 255 ? 0 : fail(cx, KIND_INVALID, "The name of a property has 255 bytes at most.");
+    return strlen(*ret_name) <= 255 ? 0
+                                    : fail(cx, KIND_INVALID, "The name of a property has 255 bytes at most.");
 }
 
 static int change_property(struct cx *cx, struct strmap *map, const struct op *op, const char *name)
@@ -126,7 +127,8 @@ int glance_patch(struct cx *cx, struct req *rq, struct image *image)
 
     if (!is_patch_type(req_header(rq, "Content-Type"))) {
         reply_status(rq, 415);
-        return fail(cx, KIND_INVALID, "A change of an image is sent as application/openstack-images-v2.1-json-patch.");
+        return fail(cx, KIND_INVALID,
+                    "A change of an image is sent as application/openstack-images-v2.1-json-patch.");
     }
     for (size_t i = 0; i < stored.n; i++)
         *arena_push(cx->arena, &properties.items, &properties.n) = stored.items[i];

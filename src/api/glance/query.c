@@ -6,7 +6,8 @@
 
 #define SECOND_US INT64_C(1000000)
 
-static void add_cond(struct cx *cx, struct image_query *q, const char *column, enum filter_op op, const char *value)
+static void add_cond(struct cx *cx, struct image_query *q, const char *column, enum filter_op op,
+                     const char *value)
 {
     struct filter_cond *c = arena_push(cx->arena, &q->filter.conds, &q->filter.n_conds);
 
@@ -73,13 +74,15 @@ static int take_time(struct cx *cx, struct image_query *q, const char *name, con
     while (!str_starts(value, ops[i].prefix, &text))
         i++;
     if (!text_to_time(text, &us))
-        return fail(cx, KIND_INVALID, "Invalid %s value: '%.64s' must be an ISO 8601 time, after gt:, gte:, lt:, lte: or eq:.",
+        return fail(cx, KIND_INVALID,
+                    "Invalid %s value: '%.64s' must be an ISO 8601 time, after gt:, gte:, lt:, lte: or eq:.",
                     name, value);
     us -= us % SECOND_US;
     if (ops[i].from)
         add_cond(cx, q, name, FILTER_GE, cx_printf(cx, "%lld", (long long)(us + ops[i].first * SECOND_US)));
     if (ops[i].to)
-        add_cond(cx, q, name, FILTER_LE, cx_printf(cx, "%lld", (long long)(us + ops[i].behind * SECOND_US - 1)));
+        add_cond(cx, q, name, FILTER_LE,
+                 cx_printf(cx, "%lld", (long long)(us + ops[i].behind * SECOND_US - 1)));
     return 0;
 }
 
@@ -127,8 +130,14 @@ static take *taker_of(const char *name)
 
 int glance_query(struct cx *cx, struct req *rq, struct image_query *ret_query)
 {
-    const struct paging paging = { .columns = image_table.columns, .filters = filters, .sorts = sorts, .strict = true,
-                                   .open = true, .default_sort = "created_at:desc", .max = 1000, .fallback = 100,
+    const struct paging paging = { .columns = image_table.columns,
+                                   .filters = filters,
+                                   .sorts = sorts,
+                                   .strict = true,
+                                   .open = true,
+                                   .default_sort = "created_at:desc",
+                                   .max = 1000,
+                                   .fallback = 100,
                                    .csv_in = true };
     struct strmap pairs = req_query_pairs(rq);
     struct image_query q = { 0 };

@@ -128,9 +128,10 @@ static void write_many(struct jwriter *w, const char *name, const char *one, con
     }
     jw_end(w);
     jw_key(w, "links");
-    jw_raw(w, members == image_members ? "[{\"rel\":\"first\",\"href\":\"{first}\"},{\"rel\":\"next\",\"href\":\"{next}\"},"
-                                         "{\"rel\":\"describedby\",\"href\":\"{schema}\"}]"
-                                       : "[{\"rel\":\"describedby\",\"href\":\"{schema}\"}]");
+    jw_raw(w, members == image_members
+                  ? "[{\"rel\":\"first\",\"href\":\"{first}\"},{\"rel\":\"next\",\"href\":\"{next}\"},"
+                    "{\"rel\":\"describedby\",\"href\":\"{schema}\"}]"
+                  : "[{\"rel\":\"describedby\",\"href\":\"{schema}\"}]");
     jw_end(w);
 }
 
@@ -161,8 +162,9 @@ static int schemas_show(struct cx *cx, struct req *rq)
 /* Bytes come by PUT .../file only; clients that can import ask here first. */
 static int import_info(struct cx *cx, struct req *rq)
 {
-    static const char none[] = "{\"import-methods\":{\"description\":\"Import methods available.\",\"type\":\"array\","
-                               "\"value\":[]}}";
+    static const char none[] =
+        "{\"import-methods\":{\"description\":\"Import methods available.\",\"type\":\"array\","
+        "\"value\":[]}}";
     return reply_text(rq, "application/json", none, sizeof none - 1);
 }
 
