@@ -185,7 +185,7 @@ int floating_add(struct cx *cx, struct floating *f)
     standard_begin(cx, STANDARD_OF(f));
     if (!*f->project_id)
         return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "A floating IP belongs to a project: use a token of one, or name it.");
-    TRY(quota_take(cx, f->project_id, "floatingip", 1));
+    TRY(quota_take_named(cx, f->project_id, "floatingip", 1));
     TRY(make_floating_port(cx, f, &n));
     TRY(point(cx, f));
     TRY(store_insert(cx, &floating_table, f));
@@ -204,16 +204,32 @@ int floating_change(struct cx *cx, struct floating *f)
     return load_ports(cx, (struct list){ f, 1 });
 }
 
+static int erase(struct cx *cx, const struct floating *f)
+{
+    struct port p;
+
+    TRY(store_delete(cx, &floating_table, "id=$1", ARGS(f->id)));
+    TRY(quota_give(cx, f->project_id, "floatingip", 1));
+    int r = store_find(cx, &port_table, &p, "id=$1", ARGS(f->floating_port_id));
+    return r > 0 ? port_erase(cx, &p) : r;
+}
+
 int floating_remove(struct cx *cx, const char *id)
 {
     struct floating f;
-    struct port p;
 
     TRY(floating_get(cx, id, &f));
-    TRY(store_delete(cx, &floating_table, "id=$1", ARGS(id)));
-    TRY(quota_give(cx, f.project_id, "floatingip", 1));
-    int r = store_find(cx, &port_table, &p, "id=$1", ARGS(f.floating_port_id));
-    return r > 0 ? port_erase(cx, &p) : r;
+    return erase(cx, &f);
+}
+
+int floating_remove_unused(struct cx *cx, const char *network_id)
+{
+    struct list all;
+
+    TRY(store_list(cx, &floating_table, &all, "floating_network_id=$1 AND port_id IS NULL", ARGS(network_id)));
+    for (size_t i = 0; i < all.n; i++)
+        TRY(erase(cx, (const struct floating *)all.items + i));
+    return 0;
 }
 
 int network_report_floating(struct cx *cx, const char *id, bool up, const char *fault)

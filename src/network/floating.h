@@ -34,3 +34,5 @@ int network_report_floating(struct cx *cx, const char *id, bool up, const char *
 /* For network/: the port goes away; or has lost addresses. */
 int floating_release_port(struct cx *cx, const char *port_id) MUST_CHECK;
 int floating_drop_lost(struct cx *cx, const struct port *port) MUST_CHECK;
+/* The network goes away: so do its floating addresses that point nowhere. */
+int floating_remove_unused(struct cx *cx, const char *network_id) MUST_CHECK;

@@ -73,7 +73,7 @@ static int insert_rule(struct cx *cx, struct group_rule *rule)
     rule->id = uuid_new(cx->arena);
     rule->description = rule->description ? rule->description : "";
     rule->created_at = rule->updated_at = cx->now_us;
-    TRY(quota_take(cx, rule->project_id, "security_group_rule", 1));
+    TRY(quota_take_named(cx, rule->project_id, "security_group_rule", 1));
     return store_insert(cx, &group_rule_table, rule);
 }
 
@@ -89,7 +89,7 @@ static int add_open_rule(struct cx *cx, const struct group *g, const char *direc
 static int insert_group(struct cx *cx, struct group *g)
 {
     standard_begin(cx, STANDARD_OF(g));
-    TRY(quota_take(cx, g->project_id, "security_group", 1));
+    TRY(quota_take_named(cx, g->project_id, "security_group", 1));
     TRY(store_insert(cx, &group_table, g));
     TRY(add_open_rule(cx, g, "egress", "IPv4", NULL));
     return add_open_rule(cx, g, "egress", "IPv6", NULL);

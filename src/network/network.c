@@ -1,7 +1,7 @@
 #include "network/network.h"
 
 #include "identity/quota.h"
-#include "network/port.h"
+#include "network/floating.h"
 #include "store/filter.h"
 
 /* clang-format off */
@@ -118,7 +118,7 @@ int network_add(struct cx *cx, struct network *n)
     n->mtu = n->mtu ? n->mtu : NETWORK_MTU;
     TRY(check_mtu(cx, n));
     TRY(clear_other_default(cx, n));
-    TRY(quota_take(cx, n->project_id, "network", 1));
+    TRY(quota_take_named(cx, n->project_id, "network", 1));
     return store_insert(cx, &network_table, n);
 }
 
@@ -168,7 +168,8 @@ int network_remove(struct cx *cx, const char *id)
     struct list ports, subnets;
 
     TRY(network_get_own(cx, id, "delete_network", &n));
-    TRY(store_list(cx, &port_table, &ports, "network_id=$1 AND device_owner<>$2 ORDER BY id LIMIT 3", ARGS(id, OWNER_DHCP)));
+    TRY(floating_remove_unused(cx, id));
+    TRY(store_list(cx, &port_table, &ports, "network_id=$1 AND device_owner<>$2 ORDER BY id LIMIT 1", ARGS(id, OWNER_DHCP)));
     if (ports.n)
         return fail_type(cx, KIND_CONFLICT, "NetworkInUse",
                          "Unable to complete operation on network %s. There are one or more ports still in use on the network, id "

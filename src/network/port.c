@@ -212,7 +212,7 @@ int port_make(struct cx *cx, const struct network *n, struct port *p)
     TRY(take_mac(cx, p));
     TRY(choose_mark(cx, p));
     if (*p->project_id)
-        TRY(quota_take(cx, p->project_id, "port", 1));
+        TRY(quota_take_named(cx, p->project_id, "port", 1));
     TRY(store_insert(cx, &port_table, p));
     TRY(insert_groups(cx, p));
     TRY(insert_pairs(cx, p));

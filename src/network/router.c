@@ -252,7 +252,7 @@ int router_add(struct cx *cx, struct router *r)
 
     standard_begin(cx, STANDARD_OF(r));
     TRY(check_gateway_request(cx, r));
-    TRY(quota_take(cx, r->project_id, "router", 1));
+    TRY(quota_take_named(cx, r->project_id, "router", 1));
     row = *r;
     row.gateway_network_id = row.gateway_port_id = NULL;
     TRY(store_insert(cx, &router_table, &row));

@@ -6,6 +6,7 @@
 #include "auth/who.h"
 #include "base/buf.h"
 #include "base/env.h"
+#include "identity/quota.h"
 
 enum { KEYS_AT_ONCE = 500, TAG_MAX = 255, TAGS_MAX = 50 };
 
@@ -45,6 +46,17 @@ bool owns(const struct cx *cx, const char *project_id)
 int fail_policy(struct cx *cx, const char *rule)
 {
     return fail_type(cx, KIND_FORBIDDEN, "PolicyNotAuthorized", "(rule:%s) is disallowed by policy", rule);
+}
+
+int quota_take_named(struct cx *cx, const char *project_id, const char *resource, int64_t n)
+{
+    int r = quota_take(cx, project_id, resource, n);
+    const char *why = cx->text;
+
+    if (r >= 0 || cx->kind != KIND_QUOTA)
+        return r;
+    fail_clear(cx);
+    return fail_type(cx, KIND_QUOTA, "OverQuota", "Quota exceeded for resources: ['%s']. %s", resource, why);
 }
 
 struct where where_new(struct cx *cx)

@@ -38,6 +38,9 @@ bool owns(const struct cx *cx, const char *project_id);
 /* FORBIDDEN as Neutron says it, for what is visible but somebody else's. */
 int fail_policy(struct cx *cx, const char *rule);
 
+/* quota_take() of one thing, with the failure told as Neutron's clients know it. */
+int quota_take_named(struct cx *cx, const char *project_id, const char *resource, int64_t n) MUST_CHECK;
+
 /* ---- WHERE, piece by piece ---- */
 
 struct where {

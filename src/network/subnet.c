@@ -358,7 +358,7 @@ int subnet_add(struct cx *cx, struct subnet *s)
         preset_pools(cx, s, c);
     TRY(check_all(cx, s, c));
     standard_begin(cx, STANDARD_OF(s));
-    TRY(quota_take(cx, s->project_id, "subnet", 1));
+    TRY(quota_take_named(cx, s->project_id, "subnet", 1));
     TRY(store_insert(cx, &subnet_table, s));
     TRY(store_pools(cx, s, c));
     TRY(store_routes(cx, s));

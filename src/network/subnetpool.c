@@ -138,7 +138,7 @@ int subnetpool_add(struct cx *cx, struct subnetpool *p)
     TRY(check_prefixes(cx, p));
     TRY(check_lengths(cx, p));
     TRY(check_default(cx, p));
-    TRY(quota_take(cx, p->project_id, "subnetpool", 1));
+    TRY(quota_take_named(cx, p->project_id, "subnetpool", 1));
     return store_insert(cx, &subnetpool_table, p);
 }
 

@@ -1,0 +1,164 @@
+/* Network v2.0 end to end: what clients send and what they get. */
+#include "test_keystone.h"
+
+#include "api/neutron/face.h"
+#include "network/setup.h"
+
+#define V2 "/network/v2.0"
+#define NET(...) arena_printf(cloud.arena, V2 __VA_ARGS__)
+
+static int set_up_networks(struct cx *cx, void *arg)
+{
+    return network_setup(cx, &(struct network_setup){ .fixed_cidr = "172.31.0.0/24", .floating_cidr = "198.51.100.0/28", .project_id = arg });
+}
+
+/* The same server with this face beside Identity. */
+static int start(void **state)
+{
+    static const struct face *const faces[] = { &keystone_versions_face, &keystone_face, &neutron_versions_face, &neutron_face, NULL };
+    struct http_config http = { .port = 0 };
+    CLEAN_CX cx;
+    int r = cloud_start(state);
+
+    http_server_stop(cloud.server);
+    core_free(cloud.core);
+    cloud.core = core_new(&(struct core_config){ .store = cloud.store, .pool = cloud.pool, .base_url = "https://cloud.example",
+                                                 .faces = faces, .authenticate = identity_authenticate,
+                                                 .authenticate_arg = &cloud.identity, .user = &cloud.contexts,
+                                                 .realm_url = "https://cloud.example/identity" });
+    struct http_handler handler = core_http_handler(cloud.core);
+    assert_int_equal(http_server_start(&cloud.server, &http, &handler), 0);
+    cloud.base_url = arena_printf(cloud.arena, "http://127.0.0.1:%u", http_server_port(cloud.server));
+    char project[64];
+    snprintf(project, sizeof project, "%s", id_of("projects", "admin"));
+    cx_begin(&cx);
+    assert_int_equal(store_write_wait(cloud.store, &cx, set_up_networks, project), 0);
+    return r;
+}
+
+static const char *demo(void)
+{
+    static const char *token;
+    token = token ? token : token_of("demo", "demopw", "demo");
+    return token;
+}
+
+#define PUT_BODY(token, path, ...) call(token, NULL, "PUT", path, __VA_ARGS__)
+#define assert_error(r, expected_status, expected_type)                                                      \
+    do {                                                                                                     \
+        struct reply e_ = (r);                                                                               \
+        assert_int_equal(e_.status, expected_status);                                                        \
+        assert_text(e_, "NeutronError.type", expected_type);                                                 \
+    } while (0)
+
+static void versions_are_told_to_anybody(void **state)
+{
+    struct reply r = GET(NULL, "/network");
+    assert_int_equal(r.status, 200);
+    assert_text(r, "versions.0.id", "v2.0");
+    assert_text(r, "versions.0.links.0.href", "https://cloud.example/network/v2.0/");
+    r = GET(NULL, V2 "/");
+    assert_int_equal(r.status, 200);
+    assert_text(r, "resources.0.name", "network");
+    assert_error(GET(NULL, V2 "/networks"), 401, "HTTPUnauthorized");
+}
+
+static void networks_come_one_or_many(void **state)
+{
+    struct reply r = POST(demo(), V2 "/networks", "{\"networks\":[{\"name\":\"bulk\"},{\"name\":\"bulk\"},{\"name\":\"bulk\"}]}");
+    assert_int_equal(r.status, 201);
+    assert_int_equal(json_array_size(at(r, "networks")), 3);
+    assert_error(POST(demo(), V2 "/networks", "{\"networks\":[{\"name\":\"half\"},{\"name\":\"half\",\"shared\":true}]}"), 403, "PolicyNotAuthorized");
+    r = GET(demo(), V2 "/networks?name=half");
+    assert_int_equal(json_array_size(at(r, "networks")), 0);
+    r = GET(demo(), V2 "/networks?name=bulk&limit=2&sort_key=id&fields=id&fields=name");
+    assert_int_equal(json_array_size(at(r, "networks")), 2);
+    assert_int_equal(json_object_size(at(r, "networks.0")), 2);
+    assert_text(r, "networks_links.0.rel", "next");
+    const char *next = strstr(text_at(r, "networks_links.0.href"), V2);
+    r = GET(demo(), next);
+    assert_int_equal(json_array_size(at(r, "networks")), 1);
+    assert_text(r, "networks_links.0.rel", "previous");
+    r = GET(demo(), strstr(text_at(r, "networks_links.0.href"), V2));
+    assert_int_equal(json_array_size(at(r, "networks")), 2);
+    assert_error(GET(demo(), V2 "/networks?colour=red"), 400, "HTTPBadRequest");
+    assert_error(POST(demo(), V2 "/networks", "{\"network\":{\"colour\":\"red\"}}"), 400, "HTTPBadRequest");
+}
+
+static void what_is_for_admins_only_admins_see(void **state)
+{
+    struct reply mine = GET(demo(), V2 "/networks?name=private"), theirs = GET(admin(), V2 "/networks?name=private");
+    assert_null(at(mine, "networks.0.provider:network_type"));
+    assert_text(theirs, "networks.0.provider:network_type", "flat");
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?router:external=True"), "networks")), 1);
+    assert_int_equal(json_array_size(at(GET(demo(), NET("/subnets?network_id=%s", text_at(GET(demo(), V2 "/networks?name=public"), "networks.0.id"))), "subnets")), 0);
+}
+
+static void tags_are_set_and_found(void **state)
+{
+    struct reply r = POST(demo(), V2 "/networks", "{\"network\":{\"name\":\"tagged\"}}");
+    const char *id = text_at(r, "network.id");
+
+    assert_int_equal(PUT(demo(), NET("/networks/%s/tags/red", id)).status, 201);
+    assert_int_equal(PUT_BODY(demo(), NET("/networks/%s/tags", id), "{\"tags\":[\"red\",\"blue%%\"]}").status, 200);
+    assert_int_equal(GET(demo(), NET("/networks/%s/tags/red", id)).status, 204);
+    assert_error(GET(demo(), NET("/networks/%s/tags/re", id)), 404, "TagNotFound");
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?tags=red"), "networks")), 1);
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?tags=re"), "networks")), 0);
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?tags=red,green"), "networks")), 0);
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?tags-any=red,green"), "networks")), 1);
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/networks?name=tagged&not-tags=red"), "networks")), 0);
+    assert_int_equal(DELETE(demo(), NET("/networks/%s/tags", id)).status, 204);
+}
+
+static void ports_are_changed_and_found_by_address(void **state)
+{
+    const char *net = text_at(POST(demo(), V2 "/networks", "{\"network\":{}}"), "network.id");
+    struct reply s = POST(demo(), V2 "/subnets", "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":4,\"cidr\":\"10.7.0.0/24\"}}", net);
+    struct reply p = POST(demo(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"fixed_ips\":[{\"ip_address\":\"10.7.0.40\"}]}}", net);
+
+    assert_text(s, "subnet.gateway_ip", "10.7.0.1");
+    assert_int_equal(p.status, 201);
+    assert_int_equal(json_array_size(at(p, "port.security_groups")), 1);
+    assert_int_equal(json_array_size(at(GET(demo(), V2 "/ports?fixed_ips=ip_address=10.7.0.40"), "ports")), 1);
+    struct reply u = PUT_BODY(demo(), NET("/ports/%s", text_at(p, "port.id")), "{\"port\":{\"name\":\"n\",\"fixed_ips\":[{\"subnet_id\":\"%s\"},{\"ip_address\":\"10.7.0.50\"}],\"security_groups\":[]}}", text_at(s, "subnet.id"));
+    assert_int_equal(u.status, 200);
+    assert_int_equal(json_array_size(at(u, "port.fixed_ips")), 2);
+    assert_text(u, "port.fixed_ips.0.ip_address", "10.7.0.40");
+    assert_int_equal(json_array_size(at(u, "port.security_groups")), 0);
+    assert_error(POST(demo(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"binding:host_id\":\"h\"}}", net), 403, "PolicyNotAuthorized");
+    assert_error(DELETE(demo(), NET("/networks/%s", net)), 409, "NetworkInUse");
+}
+
+static void the_first_list_of_groups_has_the_default_one(void **state)
+{
+    struct reply r = GET(demo(), V2 "/security-groups?name=default");
+    assert_int_equal(json_array_size(at(r, "security_groups")), 1);
+    assert_int_equal(json_array_size(at(r, "security_groups.0.security_group_rules")), 4);
+    assert_true(json_is_null(at(r, "security_groups.0.security_group_rules.0.port_range_min")));
+    assert_error(POST(demo(), V2 "/security-group-rules", "{\"security_group_rule\":{\"security_group_id\":\"%s\",\"direction\":\"ingress\",\"protocol\":\"tcp\",\"port_range_min\":-1}}",
+                      text_at(r, "security_groups.0.id")), 400, "HTTPBadRequest");
+}
+
+static void quotas_stop_and_tell(void **state)
+{
+    const char *project = id_of("projects", "demo");
+
+    assert_int_equal(PUT_BODY(admin(), NET("/quotas/%s", project), "{\"quota\":{\"router\":0}}").status, 200);
+    assert_error(POST(demo(), V2 "/routers", "{\"router\":{}}"), 409, "OverQuota");
+    assert_int_equal(PUT_BODY(demo(), NET("/quotas/%s", project), "{\"quota\":{\"router\":5}}").status, 403);
+    assert_int_equal(json_integer_value(at(GET(demo(), NET("/quotas/%s/details", project)), "quota.router.limit")), 0);
+    assert_int_equal(DELETE(admin(), NET("/quotas/%s", project)).status, 204);
+    assert_int_equal(json_integer_value(at(GET(demo(), NET("/quotas/%s", project)), "quota.router")), 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(versions_are_told_to_anybody),      cmocka_unit_test(networks_come_one_or_many),
+        cmocka_unit_test(what_is_for_admins_only_admins_see), cmocka_unit_test(tags_are_set_and_found),
+        cmocka_unit_test(ports_are_changed_and_found_by_address), cmocka_unit_test(the_first_list_of_groups_has_the_default_one),
+        cmocka_unit_test(quotas_stop_and_tell),
+    };
+    return cmocka_run_group_tests(tests, start, cloud_stop);
+}
