@@ -17,7 +17,7 @@ net_up; libvirtd_up; controller_up
 cp --sparse=always "$IMAGES/micro-root.raw" "$T/images/dddddddd-0000-4000-8000-000000000001"
 cp "$IMAGES/micro-vmlinux" "$T/images/dddddddd-0000-4000-8000-000000000002"
 cp "$IMAGES/micro-initrd" "$T/images/dddddddd-0000-4000-8000-000000000003"
-docs guest 1; docs floating 1 203.0.113.100; sync_now
+docs guest 1 config_drive=true ephemeral_gib=1 swap_mib=16; docs floating 1 203.0.113.100; sync_now
 agent_up
 say "agent started"
 wait_for 60 "the guest's report" is_report $G phase ready
@@ -29,7 +29,7 @@ wait_for 60 "the guest's web page" outside curl -sf -m 2 http://203.0.113.100/
 say "web page: $(outside curl -s -m 2 http://203.0.113.100/)"
 outside curl -s -m 2 http://203.0.113.100:8080/ && die "a port that no group allows is open"
 say "console:"; grep -a "micro:" "$T/state/guests/$G/console.log"
-console_says "datasource ec2" || die "the guest did not find its metadata"
+console_says "datasource configdrive" || die "the guest did not find its config drive"
 wait_for 20 "the floating address's report" is_report eeeeeeee-0000-4000-8000-000000000001 up True
 
 say "kill -9 of the agent: guest, address and DHCP go on"
@@ -53,6 +53,15 @@ wait_for 60 "the snapshot" is_report 99999999-0000-4000-8000-000000000001 done T
 qemu-img check -q "$T/uploads/dddddddd-0000-4000-8000-000000000009" || die "the snapshot is damaged"
 [ ! -e "$T/state/guests/$G/overlay.qcow2" ] || die "the overlay is left"
 docs guest 1 'tasks=[]'
+
+say "hot plug of a port, and its end"
+P1=$(python3 -c "import json; print(json.dumps(json.load(open('$T/docs/guest.$G.json'))['ports'][0]))")
+P2=$(echo "$P1" | sed 's/bbbbbb01/bbbbbb07/; s/00:01"/00:07"/; s/10.0.0.11/10.0.0.17/; s/"mark": 101/"mark": 107/')
+docs guest 1 "ports=[$P1,$P2]"
+wait_for 30 "the second tap in the guest" sh -c "nsenter -t $(cat "$T/daemon.pid") -m -n -- $AGENT --config $T/agent.conf --seen | python3 -c \"
+import json,sys; assert len(json.load(sys.stdin)['guests'][0]['taps']) == 2\""
+docs guest 1 "ports=[$P1]"
+wait_for 60 "the second tap's end" sh -c "! ip -n $HOST link show tapbbbbbb07-00"
 
 say "pause, resume, suspend, resume"
 docs guest 1 'power="paused"'; wait_for 20 "pause" is_report $G power paused

@@ -424,7 +424,7 @@ static int lv_freeze(void *self, struct cx *cx, const char *id, const struct gue
                            VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC;
     CLEAN_DOM d = NULL;
     TRY(must_find(self, cx, id, &d));
-    const char *xml = render_snapshot(cx->arena, files->overlay);
+    const char *xml = render_snapshot(cx->arena, files);
     crash_point("before freeze");
     virDomainSnapshotPtr s =
         agent_answers(d) ? virDomainSnapshotCreateXML(d, xml, flags | VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)

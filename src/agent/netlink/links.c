@@ -70,18 +70,6 @@ static void link_put(struct rtnl_link **l)
 }
 #define CLEAN_LINK CLEANUP(link_put) struct rtnl_link
 
-/* A tap that is down shows no carrier although a guest has it open, so its owner is asked for: only a tap
- * that nobody holds can be opened (it has one queue). */
-static bool is_held(const char *name)
-{
-    struct ifreq rq = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-    if (!str_starts(name, "tap", NULL))
-        return false;
-    strncpy(rq.ifr_name, name, IFNAMSIZ - 1);
-    CLEAN_FD fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    return fd >= 0 && ioctl(fd, TUNSETIFF, &rq) < 0 && errno == EBUSY;
-}
-
 int links_list(struct links *l, struct cx *cx, struct list *ret_links)
 {
     CLEAN_CACHE *cache = NULL;
@@ -100,7 +88,7 @@ int links_list(struct links *l, struct cx *cx, struct list *ret_links)
             .name = cx_strdup(cx, rtnl_link_get_name(link)),
             .bridge = str_eq(rtnl_link_get_type(link), "bridge"),
             .up = rtnl_link_get_flags(link) & IFF_UP,
-            .in_use = is_held(rtnl_link_get_name(link)),
+            .carrier = rtnl_link_get_carrier(link) == 1,
             .alias = cx_strdup(cx, rtnl_link_get_ifalias(link)),
             .master = *master ? cx_strdup(cx, master) : NULL,
             .mtu = rtnl_link_get_mtu(link),
@@ -203,7 +191,17 @@ int links_have_tap(struct links *l, struct cx *cx, const char *name, const char 
             return fail(cx, KIND_UNAVAILABLE, "Can't make the tap %s: %s", name, strerror(errno));
         crash_point("after tap");
     }
-    return change(l, cx, name, bridge, mtu, true, make);
+    TRY(change(l, cx, name, bridge, mtu, true, make));
+    /* A guest's packets to its own floating address come back to it; the rules let nothing else do so. */
+    return file_set(cx, cx_printf(cx, "/sys/class/net/%s/brport/hairpin_mode", name), "1");
+}
+
+bool links_is_held(const char *tap)
+{
+    struct ifreq rq = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+    strncpy(rq.ifr_name, tap, IFNAMSIZ - 1);
+    CLEAN_FD fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    return fd >= 0 && ioctl(fd, TUNSETIFF, &rq) < 0 && errno == EBUSY;
 }
 
 int links_silence(struct links *l, struct cx *cx, const char *name)

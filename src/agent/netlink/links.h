@@ -15,7 +15,7 @@ void links_free(struct links *l); /* NULL is fine */
 struct link_seen {
     const char *name;
     bool bridge, up;
-    bool in_use; /* of a tap: some process has it open */
+    bool carrier; /* of a tap that is up: some process has it open */
     const char *alias, *master;
     int64_t mtu;
 };
@@ -33,6 +33,9 @@ int links_have_tap(struct links *l, struct cx *cx, const char *name, const char 
                    int64_t mtu) MUST_CHECK;
 /* Takes a tap off its bridge, so that nothing passes any more although a guest may still have it open. */
 int links_silence(struct links *l, struct cx *cx, const char *name) MUST_CHECK;
+/* Some process has the tap open.  A tap that is down shows no carrier, so this tries to open it: for taps
+ * only that no guest is about to be given. */
+bool links_is_held(const char *tap);
 int links_remove(struct links *l, struct cx *cx, const char *name) MUST_CHECK;
 /* 'cidr' ("10.0.0.1/24") is an address of the link; returns 1 when it was added just now. */
 int links_have_address(struct links *l, struct cx *cx, const char *link, const char *cidr) MUST_CHECK;

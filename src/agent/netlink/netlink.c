@@ -129,7 +129,7 @@ static int drop_links(struct links *l, struct cx *cx, const struct net_plan *pla
         const struct link_seen *link = &items[i];
         if (!str_eq(link->alias, links_alias) || is_wanted(cx, plan, link))
             continue;
-        if (!link->bridge && link->in_use) {
+        if (!link->bridge && links_is_held(link->name)) {
             TRY(links_silence(l, cx, link->name));
             waiting = 1;
         } else {
@@ -309,7 +309,7 @@ static int see_links(struct links *l, struct cx *cx, struct list *ret_links)
         if (str_eq(items[i].alias, links_alias))
             *arena_push(cx->arena, &ours, &n) =
                 (struct net_link_seen){ items[i].name, items[i].bridge ? "bridge" : "tap", items[i].master,
-                                        items[i].up, !items[i].bridge && items[i].in_use };
+                                        items[i].up, !items[i].bridge && items[i].carrier };
     *ret_links = (struct list){ ours, n };
     return 0;
 }

@@ -157,10 +157,22 @@ int render_domain(struct cx *cx, const struct wire_guest *g, const struct guest_
     return 0;
 }
 
-const char *render_snapshot(struct arena *a, const char *overlay)
+static void leave_out(struct buf *b, const char *file, const char *target)
 {
-    return arena_printf(a,
-                        "<domainsnapshot><disks><disk name='vda' snapshot='external'><driver type='qcow2'/>"
-                        "<source file='%s'/></disk></disks></domainsnapshot>",
-                        xml(a, overlay));
+    if (file)
+        buf_printf(b, "<disk name='%s' snapshot='no'/>", target);
+}
+
+const char *render_snapshot(struct arena *a, const struct guest_files *files)
+{
+    struct buf b = buf_new(a);
+    buf_printf(&b,
+               "<domainsnapshot><disks><disk name='vda' snapshot='external'><driver type='qcow2'/>"
+               "<source file='%s'/></disk>",
+               xml(a, files->overlay));
+    leave_out(&b, files->ephemeral, "vdb");
+    leave_out(&b, files->swap, files->ephemeral ? "vdc" : "vdb");
+    leave_out(&b, files->config_drive, "vdz");
+    buf_puts(&b, "</disks></domainsnapshot>");
+    return buf_text(&b);
 }

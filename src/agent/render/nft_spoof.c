@@ -5,7 +5,7 @@
 /* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't
  * take. */
 struct sources {
-    struct strs marks, open, macs, arp, ip, ip6;
+    struct strs marks, open, macs, arp, ip, ip6, same, hairpins;
     struct buf ranges;
 };
 
@@ -42,6 +42,8 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
 
     wire_tap_name(p->id, tap);
     nft_add(a, &s->marks, "\"%s\" : 0x%08llx", tap, (unsigned long long)p->mark);
+    nft_add(a, &s->same, "\"%s\" . \"%s\"", tap, tap);
+    nft_add(a, &s->hairpins, "\"%s\" . \"%s\" . %s", tap, tap, p->mac);
     if (!p->secured) {
         nft_add(a, &s->open, "\"%s\"", tap);
         return;
@@ -53,10 +55,16 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
         add_source(r, s, tap, pairs[i].mac ? pairs[i].mac : p->mac, pairs[i].ip);
 }
 
-/* The order matters: the mark first (also of packets that are dropped later, for the counters of whoever
- * looks), then the MAC for every protocol, then what a guest without an address may say, then its addresses,
- * then nothing. */
+/* What a guest sent comes back to it only when it is meant for it (its own floating address), never as an
+ * echo of its broadcasts, which would look like a second owner of its address. In 'tap' the order matters:
+ * the mark first (also of packets that are dropped later, for the counters of whoever looks), then the MAC
+ * for every protocol, then what a guest without an address may say, then its addresses, then nothing. */
 static const char chains[] =
+    "\tchain forward {\n"
+    "\t\ttype filter hook forward priority -300; policy accept;\n"
+    "\t\tiifname . oifname . ether daddr @hairpins accept\n"
+    "\t\tiifname . oifname @same drop\n"
+    "\t}\n"
     "\tchain prerouting {\n"
     "\t\ttype filter hook prerouting priority -300; policy accept;\n"
     "\t\tiifname @taps jump tap\n"
@@ -98,6 +106,8 @@ void nft_put_spoof(struct rules *r)
     nft_put_set(&r->out, "set arp_sources", "ifname . ether_addr . ipv4_addr", "", s.arp);
     nft_put_set(&r->out, "set ip_sources", "ifname . ether_addr . ipv4_addr", "", s.ip);
     nft_put_set(&r->out, "set ip6_sources", "ifname . ether_addr . ipv6_addr", "", s.ip6);
+    nft_put_set(&r->out, "set same", "ifname . ifname", "", s.same);
+    nft_put_set(&r->out, "set hairpins", "ifname . ifname . ether_addr", "", s.hairpins);
     buf_puts(&r->out, chains);
     buf_puts(&r->out, buf_text(&s.ranges));
     buf_puts(&r->out, "\t\tdrop\n\t}\n}\n");

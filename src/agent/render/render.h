@@ -18,8 +18,8 @@ int render_domain(struct cx *cx, const struct wire_guest *guest, const struct gu
                   const struct domain_traits *traits, const char **ret_xml) MUST_CHECK;
 /* One NIC, as it stands in the domain's XML: for hot plugging. */
 int render_interface(struct cx *cx, const struct wire_port *port, const char **ret_xml) MUST_CHECK;
-/* The snapshot that moves a running guest to an overlay. */
-const char *render_snapshot(struct arena *a, const char *overlay);
+/* The snapshot that moves a running guest's root disk to its overlay; its other disks stay as they are. */
+const char *render_snapshot(struct arena *a, const struct guest_files *files);
 
 /* ---- networks ---- */
 
