@@ -31,22 +31,32 @@ static struct dnsmasq_files files_of(struct cx *cx, const struct netlink_config 
     };
 }
 
-/* The process that runs with our configuration, or 0: a number in a file alone proves nothing. */
+/* The process runs with our configuration: a number in a file alone proves nothing. */
+static bool is_ours(struct cx *cx, const struct netlink_config *c, pid_t pid)
+{
+    const char *conf = conf_path(cx, c), *command = NULL;
+    size_t n = 0;
+    if (file_read(cx, cx_printf(cx, "/proc/%d/cmdline", (int)pid), 4096, &command, &n) < 0) {
+        fail_clear(cx);
+        return false;
+    }
+    return memmem(command, n, conf, strlen(conf)) != NULL;
+}
+
+/* Our process, or 0. */
 static pid_t running(struct cx *cx, const struct netlink_config *c)
 {
-    const char *text = NULL, *command = NULL;
-    const char *conf = conf_path(cx, c);
+    const char *text = NULL;
     int64_t pid = 0;
-    size_t n = 0;
     if (file_read(cx, files_of(cx, c).pid, 64, &text, NULL) < 0 ||
-        str_to_i64(arena_strndup(cx->arena, text, strcspn(text, "\n")), &pid) < 0 || pid < 2 ||
-        file_read(cx, cx_printf(cx, "/proc/%lld/cmdline", (long long)pid), 4096, &command, &n) < 0) {
+        str_to_i64(arena_strndup(cx->arena, text, strcspn(text, "\n")), &pid) < 0 || pid < 2) {
         fail_clear(cx);
         return 0;
     }
-    return memmem(command, n, conf, strlen(conf)) ? (pid_t)pid : 0;
+    return is_ours(cx, c, (pid_t)pid) ? (pid_t)pid : 0;
 }
 
+/* It removes its pid file before it lets its sockets go: only the process's own end is the end. */
 int dnsmasq_stop(struct cx *cx, const struct netlink_config *c)
 {
     pid_t pid = running(cx, c);
@@ -54,9 +64,9 @@ int dnsmasq_stop(struct cx *cx, const struct netlink_config *c)
     if (!pid)
         return 0;
     kill(pid, SIGTERM);
-    while (running(cx, c) == pid && monotonic_us() < until)
+    while (is_ours(cx, c, pid) && monotonic_us() < until)
         usleep(POLL_US);
-    if (running(cx, c) == pid)
+    if (is_ours(cx, c, pid))
         kill(pid, SIGKILL);
     return file_remove(cx, files_of(cx, c).pid);
 }
