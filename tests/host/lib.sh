@@ -3,7 +3,7 @@
 #
 #   outside (203.0.113.1)  ---veth---  eth0 (203.0.113.2)  $HOST
 : "${AGENT:=$(cd "$(dirname "$0")/../.." && pwd)/build/src/alamo-agent}"
-: "${IMAGES:=/tmp/agentw/img}"     # micro-vmlinux, micro-initrd, micro-root.raw, as guest/build-micro makes them
+: "${IMAGES:=$(cd "$(dirname "$0")/../.." && pwd)/build/guest}" # micro-vmlinux, micro-initrd, micro-root.raw, as guest/build-micro makes them
 : "${SLOW:=${ALAMO_SLOW:-1}}"
 HERE=$(cd "$(dirname "$0")" && pwd)
 HOST=${HOST:-alt$$}
