@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "compute/report.h"
 #include "controller/plan_load.h"
+#include "controller/relays.h"
 #include "controller/transfers.h"
 #include "json/read.h"
 #include "json/writer.h"
@@ -38,6 +39,7 @@ struct agents {
     pthread_cond_t wake;
     struct call *fresh;   /* reported, to be planned for the first time */
     bool dirty, stopping; /* rows changed since the last pass */
+    bool woken;           /* there is a relay to tell of */
     struct call *held;    /* the thread's own */
 };
 
@@ -80,7 +82,8 @@ static bool plan_for(struct agents *a, struct call *c)
         return true;
     }
     struct plan plan = plan_render(cx.arena, &input);
-    const char *delta = plan_delta(cx.arena, &plan, c->sync.have);
+    struct list relays = relays_pending(a->config.relays, cx.arena, c->sync.host_name);
+    const char *delta = plan_delta(cx.arena, &plan, c->sync.have, relays);
     if (!delta && monotonic_us() < c->hold_until_us)
         return false;
     send_json(c, 200, delta ? arena_strdup(c->http->arena, delta) : "{}");
@@ -94,12 +97,12 @@ static struct call *take_fresh(struct agents *a, bool *ret_all, bool *ret_stop)
     until.tv_sec += 1; /* held calls whose time is up are noticed within a second */
 
     pthread_mutex_lock(&a->lock);
-    if (!a->fresh && !a->dirty && !a->stopping)
+    if (!a->fresh && !a->dirty && !a->woken && !a->stopping)
         pthread_cond_timedwait(&a->wake, &a->lock, &until);
     struct call *fresh = a->fresh;
     a->fresh = NULL;
     *ret_all = a->dirty;
-    a->dirty = false;
+    a->dirty = a->woken = false;
     *ret_stop = a->stopping;
     pthread_mutex_unlock(&a->lock);
     return fresh;
@@ -111,7 +114,8 @@ static void plan_held(struct agents *a, bool all, bool stop)
         struct call *c = *p, *next = c->next;
         if (stop)
             c->hold_until_us = 0;
-        if ((all || monotonic_us() >= c->hold_until_us) && plan_for(a, c))
+        bool look = all || monotonic_us() >= c->hold_until_us || relays_has(a->config.relays, c->sync.host_name);
+        if (look && plan_for(a, c))
             *p = next;
         else
             p = &c->next;
@@ -144,6 +148,16 @@ static void rows_changed(void *arg, const struct table *const *tables, size_t n)
     struct agents *a = arg;
     pthread_mutex_lock(&a->lock);
     a->dirty = true;
+    pthread_cond_signal(&a->wake);
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* The thread finds out by itself which host it is about. */
+static void relay_opened(void *arg)
+{
+    struct agents *a = arg;
+    pthread_mutex_lock(&a->lock);
+    a->woken = true;
     pthread_cond_signal(&a->wake);
     pthread_mutex_unlock(&a->lock);
 }
@@ -205,8 +219,9 @@ static void run_sync(struct call *c)
 
 /* ---- the HTTP server's calls ---- */
 
-/* What rq->user is: one of the two. */
+/* What rq->user is: one of these. */
 struct visit {
+    bool relay;
     struct call *call;
     struct transfer *transfer;
 };
@@ -235,8 +250,9 @@ static void on_head(void *self, struct http_rq *http)
     struct visit *v = arena_alloc(http->arena, sizeof *v);
 
     http->user = v;
+    v->relay = http->peer_cn && relays_wants(http);
     v->transfer = http->peer_cn ? transfer_begin(a->config.transfers, http) : NULL;
-    if (!v->transfer)
+    if (!v->relay && !v->transfer)
         begin_call(a, http, v);
 }
 
@@ -249,7 +265,9 @@ static int on_body(void *self, struct http_rq *http, const void *data, size_t n)
 static void on_run(void *self, struct http_rq *http)
 {
     const struct visit *v = http->user;
-    if (v->transfer)
+    if (v->relay)
+        relays_take(((struct agents *)self)->config.relays, http);
+    else if (v->transfer)
         transfer_run(v->transfer);
     else
         run_sync(v->call);
@@ -276,6 +294,7 @@ struct agents *agents_new(const struct agents_config *config)
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->wake, NULL);
     store_listen(config->store, rows_changed, a);
+    relays_listen(config->relays, relay_opened, a);
     if (pthread_create(&a->thread, NULL, plan_thread, a) != 0)
         abort();
     return a;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/alamo/face.h"
+#include "api/alamo/screen.h"
 #include "api/core/contexts.h"
 #include "api/glance/face.h"
 #include "api/keystone/face.h"
@@ -20,6 +21,7 @@ struct faces {
     struct images *images;
     struct identity_context identity;
     struct consoles consoles;
+    struct screens screens;
     struct face_contexts contexts;
 };
 
@@ -61,7 +63,7 @@ const struct face *const *faces_all(void)
 {
     static const struct face *const all[] = {
         &alamo_face, &keystone_versions_face, &keystone_face, &glance_face,
-        &nova_root_face, &nova_face, &neutron_versions_face, &neutron_face, NULL,
+        &nova_root_face, &nova_face, &screen_face, &novnc_face, &neutron_versions_face, &neutron_face, NULL,
     };
     return all;
 }
@@ -70,6 +72,12 @@ void faces_set_consoles(struct faces *f, struct transfers *transfers)
 {
     f->consoles = (struct consoles){ transfers, consoles_read };
     f->contexts.consoles = &f->consoles;
+}
+
+void faces_set_relays(struct faces *f, struct relays *relays)
+{
+    f->screens = (struct screens){ relays, relays_show, NULL };
+    f->contexts.screens = &f->screens;
 }
 
 struct face_contexts *faces_contexts(struct faces *f)

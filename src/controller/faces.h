@@ -4,6 +4,7 @@
 #include "api/core/core.h"
 #include "auth/seal.h"
 #include "controller/settings.h"
+#include "controller/relays.h"
 #include "controller/transfers.h"
 
 struct faces;
@@ -20,3 +21,5 @@ const struct face *const *faces_all(void);
 struct face_contexts *faces_contexts(struct faces *f);
 /* From now on console logs are read where the agents leave them. */
 void faces_set_consoles(struct faces *f, struct transfers *transfers);
+/* Who carries servers' screens; before the first request. */
+void faces_set_relays(struct faces *f, struct relays *relays);

@@ -34,6 +34,7 @@ struct program {
     struct hash_pool *pool;
     struct store *store;
     struct transfers transfers;
+    struct relays *relays;
     struct agents *agents;
     struct timers *timers;
     struct core *core;
@@ -113,7 +114,9 @@ static int start(struct cx *cx, struct program *p)
     p->transfers = (struct transfers){ p->store, faces_contexts(p->faces)->images,
                                        consoles_open(settings_data_file(cx, s, "consoles")) };
     faces_set_consoles(p->faces, &p->transfers);
-    p->agents = agents_new(&(struct agents_config){ p->store, &p->transfers });
+    p->relays = relays_new(0);
+    faces_set_relays(p->faces, p->relays);
+    p->agents = agents_new(&(struct agents_config){ p->store, &p->transfers, p->relays });
     TRY(setup_run(cx, p->store, s));
     if (images_recover(p->store) < 0)
         return fail(cx, KIND_INTERNAL, "the state of images could not be repaired");
@@ -145,6 +148,7 @@ static void stop(struct program *p)
     core_free(p->core);
     if (p->agents)
         agents_free(p->agents);
+    relays_free(p->relays);
     faces_free(p->faces);
     seal_ring_free(p->ring);
 }

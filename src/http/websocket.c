@@ -306,37 +306,30 @@ static int patience_ms(const struct pump *p, int idle_s)
     return !p->said_close ? idle_s * 1000 : left_us > 0 ? (int)(left_us / 1000) : 0;
 }
 
-/* A socket that is closed with bytes unread is reset, and the reset may overtake the close frame. */
-static void farewell(int ws_fd)
+static void run(struct pump *p, int idle_s)
 {
-    int64_t until_us = monotonic_us() + FAREWELL_MS * 1000;
-    struct pollfd polled = { .fd = ws_fd, .events = POLLIN };
-    char thrown_away[4096];
+    bool go_on = true;
 
-    shutdown(ws_fd, SHUT_WR);
-    for (int64_t left_us; (left_us = until_us - monotonic_us()) > 0;)
-        if (poll(&polled, 1, (int)(left_us / 1000)) <= 0 ||
-            recv(ws_fd, thrown_away, sizeof thrown_away, MSG_DONTWAIT) <= 0)
-            return;
+    while (go_on && !(p->heard_close && !p->up.n && !p->down.n))
+        go_on = turn(p, patience_ms(p, idle_s));
 }
 
 void websocket_pump(int ws_fd, int fd, const void *extra, size_t n_extra, int idle_s)
 {
     struct pump *p = calloc(1, sizeof *p);
-    bool go_on = p && n_extra <= sizeof p->in.data;
 
     if (!p)
         return;
     p->ws_fd = ws_fd;
     p->fd = fd;
-    if (go_on) {
+    if (n_extra <= sizeof p->in.data) {
         put(&p->in, extra, n_extra);
         take_input(p);
+    } else {
+        say_close(p, WEBSOCKET_TOO_BIG); /* nobody says so much before the first answer */
     }
-    while (go_on && !(p->heard_close && !p->up.n && !p->down.n))
-        go_on = turn(p, patience_ms(p, idle_s));
+    run(p, idle_s);
     free(p);
-    farewell(ws_fd);
 }
 
 void websocket_close(int ws_fd, enum websocket_code code)
@@ -345,8 +338,9 @@ void websocket_close(int ws_fd, enum websocket_code code)
 
     if (!p)
         return;
+    p->ws_fd = ws_fd;
+    p->fd = -1;
     say_close(p, code);
-    if (flush_queue(&p->down, ws_fd))
-        farewell(ws_fd);
+    run(p, 0);
     free(p);
 }

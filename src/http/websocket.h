@@ -45,5 +45,5 @@ size_t websocket_write_header(enum websocket_op op, size_t payload_n,
  * full direction stops being read, the other one goes on.  The client is told the reason by a close frame.
  * 'extra' are bytes that the client sent already.  Blocks; closes nothing. */
 void websocket_pump(int ws_fd, int fd, const void *extra, size_t n_extra, int idle_s);
-/* Sends a close frame with one of the codes of RFC 6455, 7.4.1, for a WebSocket that was not pumped. */
+/* Closes a WebSocket that was not pumped: sends a close frame and waits, for a short time, for the client's. */
 void websocket_close(int ws_fd, enum websocket_code code);

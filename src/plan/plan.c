@@ -95,7 +95,23 @@ static size_t write_gone(struct jwriter *w, const struct plan *plan, struct list
     return n;
 }
 
-const char *plan_delta(struct arena *a, const struct plan *plan, struct list have)
+static size_t write_relays(struct jwriter *w, struct list relays)
+{
+    const struct wire_relay *items = relays.items;
+
+    jw_key(w, "relays");
+    jw_array(w);
+    for (size_t i = 0; i < relays.n; i++) {
+        jw_object(w);
+        jw_kv(w, "ticket", items[i].ticket);
+        jw_kv(w, "guest_id", items[i].guest_id);
+        jw_end(w);
+    }
+    jw_end(w);
+    return relays.n;
+}
+
+const char *plan_delta(struct arena *a, const struct plan *plan, struct list have, struct list relays)
 {
     struct jwriter w = jwriter_new(a);
     bool *differs = arena_new_array(a, bool, plan->n + 1);
@@ -122,6 +138,7 @@ const char *plan_delta(struct arena *a, const struct plan *plan, struct list hav
             write_have(&w, plan->docs[i].kind, plan->docs[i].id, plan->docs[i].version);
     jw_end(&w);
     n += write_gone(&w, plan, have);
+    n += write_relays(&w, relays);
     jw_end(&w);
     return n ? buf_text(&w.out) : NULL;
 }

@@ -32,6 +32,6 @@ struct plan {
 /* Writes every document of 'input'. */
 struct plan plan_render(struct arena *a, const struct plan_input *input);
 
-/* The answer (wire_answer) that takes a host from what it has (struct wire_have) to 'plan', as JSON; NULL when it has
- * exactly that. */
-const char *plan_delta(struct arena *a, const struct plan *plan, struct list have);
+/* The answer (wire_answer) that takes a host from what it has (struct wire_have) to 'plan' and tells it of 'relays'
+ * (struct wire_relay), as JSON; NULL when there is nothing to tell. */
+const char *plan_delta(struct arena *a, const struct plan *plan, struct list have, struct list relays);

@@ -217,6 +217,9 @@ const struct field wire_sync_fields[] = {
     BOOL(struct wire_sync, wait, OPEN),
     { 0 }
 };
+static const struct field relay_fields[] = {
+    STR(struct wire_relay, ticket, NAME), STR(struct wire_relay, guest_id, NAME), { 0 }
+};
 const struct field wire_answer_fields[] = {
     LIST(struct wire_answer, guests, struct wire_guest, wire_guest_fields, OPEN),
     LIST(struct wire_answer, networks, struct wire_network, wire_network_fields, OPEN),
@@ -225,6 +228,7 @@ const struct field wire_answer_fields[] = {
     LIST(struct wire_answer, floatings, struct wire_floating, wire_floating_fields, OPEN),
     LIST(struct wire_answer, versions, struct wire_have, have_fields, OPEN),
     LIST(struct wire_answer, gone, struct wire_have, have_fields, OPEN),
+    LIST(struct wire_answer, relays, struct wire_relay, relay_fields, OPEN),
     { 0 }
 };
 /* clang-format on */

@@ -180,11 +180,18 @@ struct wire_sync {
     struct list events;    /* struct wire_event */
     bool wait;             /* hold the answer until something differs */
 };
+/* Somebody wants to see a guest's screen: the host calls back, GET /agent/v1/relay/{ticket}, changes the protocol, and
+ * carries bytes between that connection and the guest's VNC socket. */
+struct wire_relay {
+    const char *ticket, *guest_id;
+};
+#define WIRE_RELAY_PROTOCOL "alamo-relay"
 /* What the controller answers: the documents that differ, and the names of those that are gone. */
 struct wire_answer {
     struct list guests, networks, groups, routers, floatings; /* struct wire_guest, ... */
     struct list versions;                                     /* struct wire_have of each document sent */
     struct list gone;                                         /* struct wire_have */
+    struct list relays;                                       /* struct wire_relay */
 };
 
 /* Tables of the messages above, for json/: encode with json_write, decode with json_read. */

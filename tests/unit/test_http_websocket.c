@@ -164,7 +164,8 @@ static void expect(int fd, const void *data, size_t n)
 static void expect_end(int fd)
 {
     char c;
-    assert_int_equal(recv(fd, &c, 1, 0), 0);
+    ssize_t n = recv(fd, &c, 1, 0);
+    assert_true(n == 0 || (n < 0 && errno == ECONNRESET)); /* the latter when something was left unread */
 }
 
 static void expect_close(struct joint *j, unsigned code)

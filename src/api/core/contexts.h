@@ -3,10 +3,12 @@
 
 struct images;           /* image/files.h */
 struct identity_context; /* identity/authenticate.h */
-struct consoles;         /* console logs and screens of servers; controller/consoles.h */
+struct consoles;         /* console logs of servers; compute/console.h */
+struct screens;          /* of servers; api/alamo/screen.h */
 
 struct face_contexts {
     struct images *images;
     struct identity_context *identity;
     struct consoles *consoles;
+    const struct screens *screens;
 };

@@ -79,6 +79,7 @@ static int run_route(struct cx *cx, void *arg)
     struct req *rq = arg;
 
     reply_reset(rq);
+    rq->n_headers = rq->n_early_headers;
     TRY(authorize(rq));
     if (rq->pending) {
         cx->kind = rq->pending;
@@ -122,6 +123,7 @@ static void run_now(struct req *rq)
     enum mode mode = mode_of(rq);
     int r;
 
+    rq->n_early_headers = rq->n_headers;
     if (mode == MODE_WRITE || mode == MODE_UPLOAD) {
         rq->write = (struct write){ .run = run_route, .done = write_done, .arg = rq, .cx = &rq->cx };
         r = store_write(rq->core->config.store, &rq->write);

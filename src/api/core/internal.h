@@ -46,7 +46,7 @@ struct req {
     void (*ready)(void *arg, int fd, const void *extra, size_t n_extra);
     void *ready_arg;
     const char *(*headers)[2];
-    size_t n_headers;
+    size_t n_headers, n_early_headers; /* the latter were there before the handler ran */
 };
 
 struct core {
