@@ -69,7 +69,7 @@ void arena_freep(struct arena **a)
     arena_free(*a);
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_raw(struct arena *a, size_t size)
 {
     struct block *b = a->blocks;
     const size_t align = _Alignof(max_align_t);
@@ -81,13 +81,19 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     void *p = (char *)b->data + b->used;
     b->used += size;
-    return memset(p, 0, size);
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(arena_alloc_raw(a, size), 0, size);
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
-    char *p = arena_alloc(a, n + 1);
+    char *p = arena_alloc_raw(a, n + 1);
     memcpy(p, s, n);
+    p[n] = 0;
     return p;
 }
 
@@ -129,7 +135,7 @@ void *arena_push_(struct arena *a, void *items, size_t *n, size_t item_size)
     memcpy(&old, items, sizeof old);
     bool full = *n == 0 || (*n >= 4 && (*n & (*n - 1)) == 0);
     if (full) {
-        grown = arena_alloc(a, item_size * (*n ? *n * 2 : 4));
+        grown = arena_alloc_raw(a, item_size * (*n ? *n * 2 : 4)); /* each element is zeroed when it is handed out */
         if (*n)
             memcpy(grown, old, item_size * *n);
         memcpy(items, &grown, sizeof grown);

@@ -16,6 +16,8 @@ void arena_freep(struct arena **a); /* for CLEANUP() */
 
 /* 'size' zeroed bytes, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, returns_nonnull));
+/* The same, but not zeroed: for bytes that are all written at once. */
+void *arena_alloc_raw(struct arena *a, size_t size) __attribute__((malloc, returns_nonnull));
 #define arena_new_array(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (n)))
 /* Copies; NULL stays NULL. */
 char *arena_strdup(struct arena *a, const char *s);

@@ -15,7 +15,7 @@ static char *room_for(struct buf *b, size_t n)
         size_t cap = b->cap ? b->cap * 2 : 256;
         while (cap < b->len + n + 1)
             cap *= 2;
-        char *grown = arena_alloc(b->arena, cap);
+        char *grown = arena_alloc_raw(b->arena, cap);
         if (b->len)
             memcpy(grown, b->data, b->len);
         b->data = grown;
@@ -40,7 +40,10 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-    buf_put(b, &c, 1);
+    char *p = room_for(b, 1);
+    p[0] = c;
+    p[1] = 0;
+    b->len++;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -60,13 +60,22 @@ static size_t utf8_length(const unsigned char *s, size_t n)
     return len;
 }
 
+/* Bytes that stand for themselves. */
+static bool is_plain(unsigned char c)
+{
+    return c >= ' ' && c < 127 && c != '"' && c != '\\';
+}
+
 static void put_escaped(struct buf *b, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text, *start = s, *end = s + strlen(text);
+    const unsigned char *s = (const unsigned char *)text, *start = s;
 
+    while (is_plain(*s))
+        s++;
+    const unsigned char *end = s + strlen((const char *)s);
     buf_putc(b, '"');
     while (s < end) {
-        if (*s >= ' ' && *s < 0x80 && *s != '"' && *s != '\\' && *s != 127) {
+        if (is_plain(*s)) {
             s++;
             continue;
         }
@@ -88,6 +97,15 @@ static void put_escaped(struct buf *b, const char *text)
     }
     buf_put(b, start, (size_t)(s - start));
     buf_putc(b, '"');
+}
+
+/* 'n' digits of 'v', which has no more. */
+static void put_digits(char *p, int v, int n)
+{
+    while (n-- > 0) {
+        p[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
 }
 
 void jw_key(struct jwriter *w, const char *name)
@@ -158,8 +176,16 @@ void jw_time(struct jwriter *w, int64_t us, const char *tail)
     }
     before_value(w);
     gmtime_r(&s, &tm);
-    buf_printf(&w->out, "\"%04d-%02d-%02dT%02d:%02d:%02d%s\"", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-               tm.tm_min, tm.tm_sec, tail);
+    char text[] = "\"yyyy-mm-ddThh:mm:ss"; /* by hand: a list has thousands of them */
+    put_digits(text + 1, tm.tm_year + 1900, 4);
+    put_digits(text + 6, tm.tm_mon + 1, 2);
+    put_digits(text + 9, tm.tm_mday, 2);
+    put_digits(text + 12, tm.tm_hour, 2);
+    put_digits(text + 15, tm.tm_min, 2);
+    put_digits(text + 18, tm.tm_sec, 2);
+    buf_put(&w->out, text, sizeof text - 1);
+    buf_puts(&w->out, tail);
+    buf_putc(&w->out, '"');
 }
 
 void jw_kv(struct jwriter *w, const char *name, const char *s)

@@ -116,15 +116,18 @@ const char *nova_host_id(struct arena *a, const char *project_id, const char *ho
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    struct buf b = buf_new(a);
-    const char *text = arena_printf(a, "%s%s", project_id, host_name ? host_name : "");
+    static const char digits[] = "0123456789abcdef";
 
     if (!host_name)
         return "";
+    const char *text = arena_printf(a, "%s%s", project_id, host_name);
     EVP_Digest(text, strlen(text), digest, &n, EVP_sha224(), NULL);
-    for (unsigned i = 0; i < n; i++)
-        buf_printf(&b, "%02x", digest[i]);
-    return buf_text(&b);
+    char *hex = arena_alloc(a, 2 * (size_t)n + 1);
+    for (unsigned i = 0; i < n; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    return hex;
 }
 
 bool nova_is_name(const char *s)

@@ -78,7 +78,7 @@ EMIT(emit_fault)
 EMIT(emit_host_id)
 {
     SHOWN(obj);
-    jw_string(w, nova_host_id(w->out.arena, s->project_id, shown->host ? shown->host->name : NULL));
+    jw_string(w, shown->host_hash);
 }
 EMIT(emit_host_name)
 {

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/nova/nova.h"
+
 /* Sorted by id, so that each child finds its server without a walk. */
 static int compare(const void *a, const void *b)
 {
@@ -50,6 +52,19 @@ static int gather_nics(struct cx *cx, struct strs ids, struct shown **sorted)
     return 0;
 }
 
+/* Most servers of a page have the project and host of the one before. */
+static void add_host(struct cx *cx, struct shown *s, const struct shown *before, struct list hosts)
+{
+    const struct host *h = hosts.items;
+
+    for (size_t k = 0; k < hosts.n && s->server.host_id && !s->host; k++)
+        if (str_eq(h[k].id, s->server.host_id))
+            s->host = &h[k];
+    s->host_hash = before && before->host == s->host && str_eq(before->server.project_id, s->server.project_id)
+                       ? before->host_hash
+                       : nova_host_id(cx->arena, s->server.project_id, s->host ? s->host->name : NULL);
+}
+
 int shown_gather(struct cx *cx, struct list servers, struct list *ret_shown)
 {
     struct shown *shown = arena_new_array(cx->arena, struct shown, servers.n + 1);
@@ -59,14 +74,11 @@ int shown_gather(struct cx *cx, struct list servers, struct list *ret_shown)
     struct list hosts;
 
     TRY(host_list(cx, &hosts));
-    const struct host *h = hosts.items;
     for (size_t i = 0; i < servers.n; i++) {
         shown[i].server = s[i];
         ids.items[i] = s[i].id;
         sorted[i] = &shown[i];
-        for (size_t k = 0; k < hosts.n && s[i].host_id && !shown[i].host; k++)
-            if (str_eq(h[k].id, s[i].host_id))
-                shown[i].host = &h[k];
+        add_host(cx, &shown[i], i ? &shown[i - 1] : NULL, hosts);
     }
     if (servers.n) {
         qsort(sorted, servers.n, sizeof(struct shown *), compare);

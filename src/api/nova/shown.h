@@ -9,6 +9,7 @@ struct shown {
     struct list nics;     /* struct nic */
     struct strs group_names;
     const struct host *host; /* NULL: not placed */
+    const char *host_hash;   /* what the tenant sees of it ("hostId"); "" when there is none */
 };
 
 /* Sets '*ret_shown' to one 'struct shown' per server, in order. */
