@@ -34,6 +34,7 @@ int command_ssh(struct cli *cli);
 int command_status(struct cli *cli);
 int command_supervise(struct cli *cli);
 int command_up(struct cli *cli);
+int command_version(struct cli *cli);
 
 /* A file below config_dir, data_dir or run_dir. */
 const char *cli_config_file(struct cli *cli, const char *name);

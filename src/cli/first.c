@@ -22,8 +22,6 @@ struct first {
 /* clang-format off */
 static const struct field flavors_fields[] = {
     LIST(struct api_list, items, struct api_ref, api_ref_fields, AS("flavors"), .max = 100000), { 0 } };
-static const struct field networks_fields[] = {
-    LIST(struct api_list, items, struct api_ref, api_ref_fields, AS("networks"), .max = 100000), { 0 } };
 static const struct field server_fields[] = { SUB(struct api_one_ref, item, struct api_ref, api_ref_fields, AS("server")), { 0 } };
 /* clang-format on */
 
@@ -115,14 +113,14 @@ static int wait_active(struct cli *cli, struct api *api, const char *id)
 
 static int make_floating(struct cli *cli, struct api *api, const char *port_id)
 {
-    struct api_list networks = { 0 };
+    struct api_ref network;
     struct jwriter w = jwriter_new(cli->cx->arena);
 
-    TRY(api_get(api, "/network/v2.0/networks?router:external=true", networks_fields, &networks));
-    if (networks.items.n == 0)
+    TRY(api_external_network(api, &network));
+    if (!network.id)
         return fail(cli->cx, KIND_NOT_FOUND, "there is no external network");
     jw_object(&w), jw_key(&w, "floatingip"), jw_object(&w);
-    jw_kv(&w, "floating_network_id", ((const struct api_ref *)networks.items.items)->id);
+    jw_kv(&w, "floating_network_id", network.id);
     jw_kv(&w, "port_id", port_id);
     jw_end(&w), jw_end(&w);
     return api_send(api, "POST", "/network/v2.0/floatingips", buf_text(&w.out), NULL, NULL);

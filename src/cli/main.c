@@ -13,7 +13,15 @@
 static const struct command commands[] = {
     { "up", "", "start the cloud; whatever is missing is made, whatever is there stays", 0, 0, command_up },
     { "down", "", "stop it; servers are shut down, data stay", 0, 0, command_down },
+    { "status", "", "show the cloud: daemons, hosts, servers by state, last errors", 0, 0, command_status },
+    { "openrc", "[USER]", "say where the file is that logs the openstack command in", 0, 1, command_openrc },
     { "ssh", "NAME [WORD]...", "log in to a server of the first user", 1, 1000, command_ssh },
+    { "doctor", "", "look at this machine: what is in the way of a cloud, and how to repair it", 0, 0, command_doctor },
+    { "check", "", "compare the cloud's rows with what is on this host; name what has no owner", 0, 0, command_check },
+    { "backup", "FILE", "save database, settings, keys; not images and disks", 1, 1, command_backup },
+    { "restore", "FILE", "bring them back, while the cloud is down", 1, 1, command_restore },
+    { "floating", "create|list|delete [--ip_range=CIDR]", "ranges of floating addresses", 1, 3, command_floating },
+    { "version", "", "say which version this is", 0, 0, command_version },
     { "prepare", "", "make what `up` makes before it starts anything", 0, 0, command_prepare },
     { "settings", "", "show all settings", 0, 0, command_settings },
     { "supervise", "", "run the daemons and start them again when they die; `up` starts this", 0, 0, command_supervise },
@@ -25,7 +33,7 @@ static int usage(FILE *out)
 {
     fputs("usage: alamo COMMAND [--SETTING VALUE]...\n\n", out);
     for (const struct command *c = commands; c->name; c++)
-        fprintf(out, "  %-9s %-12s %s\n", c->name, c->arguments, c->help);
+        fprintf(out, "  %s%s%s\n      %s\n", c->name, *c->arguments ? " " : "", c->arguments, c->help);
     fputs("\nA setting is also read from alamo.conf, from an answer file (--answers FILE) and from "
           "ALAMO_SETTING in the\n"
           "environment; `alamo settings` lists them.\n",
@@ -104,6 +112,12 @@ const char *cli_program(struct cli *cli, const char *name)
 bool cli_is_second(const struct cli *cli)
 {
     return strcmp(cli->settings.config_dir, "/etc/alamo") != 0;
+}
+
+int command_version(struct cli *cli)
+{
+    puts("alamo " ALAMO_VERSION);
+    return 0;
 }
 
 int command_settings(struct cli *cli)

@@ -51,6 +51,7 @@ static const struct field one_server_fields[] = { SUB(struct one_server, server,
 static const struct field servers_fields[] = LIST_OF("servers", struct api_server, server_fields);
 static const struct field images_fields[] = LIST_OF("images", struct api_image, image_fields);
 static const struct field ports_fields[] = LIST_OF("ports", struct api_ref, api_ref_fields);
+static const struct field networks_fields[] = LIST_OF("networks", struct api_ref, api_ref_fields);
 static const struct field floatings_fields[] = LIST_OF("floatingips", struct api_floating, api_floating_fields);
 static const struct field hosts_fields[] = LIST_OF("hypervisors", struct api_host, host_fields);
 /* clang-format on */
@@ -111,6 +112,25 @@ int api_port_floating(struct api *api, const char *port_id, struct api_floating 
                  &floatings));
     *ret_floating = floatings.n ? *(struct api_floating *)floatings.items : (struct api_floating){ 0 };
     return 0;
+}
+
+int api_external_network(struct api *api, struct api_ref *ret_network)
+{
+    struct list networks;
+
+    TRY(get_list(api, "/network/v2.0/networks?router:external=true", networks_fields, &networks));
+    *ret_network = networks.n ? *(struct api_ref *)networks.items : (struct api_ref){ 0 };
+    return 0;
+}
+
+int api_ports(struct api *api, struct list *ret_ports)
+{
+    return get_list(api, "/network/v2.0/ports", ports_fields, ret_ports);
+}
+
+int api_floatings(struct api *api, struct list *ret_floatings)
+{
+    return get_list(api, "/network/v2.0/floatingips", floatings_fields, ret_floatings);
 }
 
 int api_hosts(struct api *api, struct list *ret_hosts)

@@ -33,6 +33,11 @@ int api_image_by_id(struct api *api, const char *id, struct api_image *ret_image
 /* The port of the server and the floating IP that leads to it; their ids are NULL where there is none. */
 int api_server_port(struct api *api, const char *server_id, struct api_ref *ret_port) MUST_CHECK;
 int api_port_floating(struct api *api, const char *port_id, struct api_floating *ret_floating) MUST_CHECK;
+/* The network that floating IPs are of; id NULL: there is none. */
+int api_external_network(struct api *api, struct api_ref *ret_network) MUST_CHECK;
+/* All there are, for an administrator. */
+int api_ports(struct api *api, struct list *ret_ports /* struct api_ref */) MUST_CHECK;
+int api_floatings(struct api *api, struct list *ret_floatings /* struct api_floating */) MUST_CHECK;
 int api_hosts(struct api *api, struct list *ret_hosts /* struct api_host */) MUST_CHECK;
 
 /* For answers of one member: { "server": {...} } and lists. */

@@ -13,7 +13,7 @@
  * the fastest way to a running server. */
 static const char command_line[] =
     "root=/dev/vda ro console=tty1 console=ttyS0 quiet tsc=reliable cryptomgr.notests";
-static const char login_user[] = "cirros";
+static const char login_user[] = "cirros", root_file[] = "micro-root.raw";
 
 /* ---- images ---- */
 
@@ -76,11 +76,16 @@ static int ensure_image(struct cli *cli, struct api *api, const struct new_image
     return 1;
 }
 
+const char *preload_file(struct cli *cli)
+{
+    return image_file(cli, root_file);
+}
+
 int preload_images(struct cli *cli)
 {
     struct new_image kernel = { "micro-vmlinux", "micro-vmlinux", "aki", "community", NULL, NULL };
     struct new_image ramdisk = { "micro-initrd", "micro-initrd", "ari", "community", NULL, NULL };
-    struct new_image root = { "cirros", "micro-root.raw", "ami", "public", NULL, NULL };
+    struct new_image root = { "cirros", root_file, "ami", "public", NULL, NULL };
     struct api_image have;
     struct api *api;
     const char *id;

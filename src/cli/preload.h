@@ -6,6 +6,8 @@
     "demo" /* name of the first user's keypair; its private half is demo.key in config_dir                   \
             */
 
+/* The guest image that is preloaded. */
+const char *preload_file(struct cli *cli);
 int preload_images(struct cli *cli) MUST_CHECK;
 int preload_keypair(struct cli *cli) MUST_CHECK;
 int preload_rules(struct cli *cli) MUST_CHECK;

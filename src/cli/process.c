@@ -15,7 +15,7 @@
 #include "auth/keyfile.h"
 #include "base/buf.h"
 
-enum { OUTPUT_MAX = 64 * 1024 };
+enum { OUTPUT_MAX = 64 * 1024 * 1024 };
 
 static const char *read_all(struct cli *cli, int fd)
 {

@@ -6,7 +6,7 @@
 #include "cli/api.h"
 #include "cli/confs.h"
 #include "cli/daemons.h"
-#include "cli/files.h"
+#include "cli/doctor.h"
 #include "cli/libvirtd.h"
 #include "cli/objects.h"
 #include "cli/preload.h"
@@ -72,6 +72,7 @@ static int prepare(struct cli *cli)
 
 /* libvirtd comes first: what it has to find out about QEMU takes longest, and the rest need not wait for it.
  */
+static const struct step first_steps[] = { { "this machine", doctor_step }, { 0 } };
 static const struct step early_steps[] = { { "libvirtd", libvirtd_ensure }, { 0 } };
 static const struct step late_steps[] = {
     { "controller", start_controller },
@@ -102,6 +103,7 @@ static int say_where(struct cli *cli)
 int command_up(struct cli *cli)
 {
     int64_t start_us = monotonic_us();
+    TRY(steps_run(cli, first_steps));
     int changed = prepare(cli);
     if (changed < 0)
         return changed;
