@@ -10,6 +10,7 @@
 #include "cli/daemons.h"
 #include "cli/files.h"
 #include "cli/process.h"
+#include "cli/steps.h"
 #include "store/migrations.h"
 #include "store/store.h"
 
@@ -104,6 +105,7 @@ static int swap_database(struct cli *cli, const char *dir)
     const char *now = cli_data_file(cli, database);
     const char *old = cx_printf(cli->cx, "%s.before-restore-%lld", now, (long long)(now_us() / 1000000));
 
+    TRY(files_owner(cli, cx_printf(cli->cx, "%s/%s", dir, database), OWNER_USER, 0600));
     if (files_there(now) && link(now, old) < 0)
         return fail(cli->cx, KIND_INTERNAL, "%s cannot be kept as %s: %s", now, old, strerror(errno));
     for (size_t i = 0; i < N_ELEMENTS(logs); i++)
@@ -130,9 +132,7 @@ int command_restore(struct cli *cli)
 
     if (daemons_running(cli, DAEMON_ALAMOD))
         return fail(cli->cx, KIND_CONFLICT, "the cloud runs: alamo down first");
-    TRY(files_dir(cli, cli->settings.config_dir, OWNER_ROOT, NULL, 0750));
-    if (!files_there(cli->settings.data_dir))
-        TRY(files_dir(cli, cli->settings.data_dir, OWNER_ROOT, NULL, 0711));
+    TRY(prepare_places(cli));
     TRY(make_work_dir(cli, &dir));
     int r = unpack(cli, file, dir);
     if (r == 0)

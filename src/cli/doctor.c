@@ -297,10 +297,11 @@ static const struct {
 int command_doctor(struct cli *cli)
 {
     static const char *const words[] = { "ok", "warn", "FAIL" };
+    struct cli scratch = *cli; /* completed by the checks; not to be kept */
     int n_bad = 0;
 
     for (size_t i = 0; i < N_ELEMENTS(checks); i++) {
-        struct finding f = checks[i].run(cli);
+        struct finding f = checks[i].run(&scratch);
         fail_clear(cli->cx);
         printf("%-4s  %-15s %s%s%s\n", words[f.level], checks[i].name, f.text, f.repair ? "; repair: " : "",
                f.repair ? f.repair : "");
@@ -313,8 +314,9 @@ int doctor_step(struct cli *cli)
 {
     if (strcmp(cli->settings.driver, "real") != 0)
         return 0; /* nothing of this machine is used */
+    struct cli scratch = *cli;
     for (size_t i = 0; i < N_ELEMENTS(checks); i++) {
-        struct finding f = checks[i].run(cli);
+        struct finding f = checks[i].run(&scratch);
         fail_clear(cli->cx);
         if (f.level == BAD)
             return fail(cli->cx, KIND_CONFLICT, "%s; repair: %s", f.text, f.repair);

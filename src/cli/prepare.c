@@ -60,6 +60,15 @@ static int make_directories(struct cli *cli)
     return changed;
 }
 
+int prepare_places(struct cli *cli)
+{
+    int user = make_user(cli);
+    if (user < 0)
+        return user;
+    int directories = make_directories(cli);
+    return directories < 0 ? directories : user | directories;
+}
+
 static int keep_settings(struct cli *cli)
 {
     return cli_settings_save(cli->cx, &cli->settings);
@@ -166,8 +175,7 @@ static int make_token_keys(struct cli *cli)
 }
 
 const struct step prepare_steps[] = {
-    { "user", make_user },
-    { "directories", make_directories },
+    { "user, directories", prepare_places },
     { "settings", keep_settings },
     { "this machine", complete_settings },
     { "name in /etc/hosts", make_hosts_entry },

@@ -15,3 +15,5 @@ int steps_run(struct cli *cli, const struct step *steps) MUST_CHECK;
 
 /* prepare.c: all that can be made before anything is started. */
 extern const struct step prepare_steps[];
+/* The first of them: the user, and the directories; before a restore. */
+int prepare_places(struct cli *cli) MUST_CHECK;
