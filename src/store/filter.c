@@ -165,7 +165,10 @@ int store_list_filtered(struct cx *cx, const struct table *t, struct list *ret_r
         *arena_push(cx->arena, &keys, &n_keys) = f->sorts[i];
     }
     bool last_down = n_keys && keys[n_keys - 1].descending;
-    *arena_push(cx->arena, &keys, &n_keys) = (struct filter_sort){ f->id_column ? f->id_column : "id", last_down };
+    const char *id = f->id_column ? f->id_column : "id";
+    if (!column(&q, id))
+        return fail(cx, KIND_INTERNAL, "%s has no column %s to order by: the filter must name one", t->name, id);
+    *arena_push(cx->arena, &keys, &n_keys) = (struct filter_sort){ id, last_down };
     if (f->marker)
         TRY(put_marker(&q, f, keys, n_keys));
     buf_puts(&q.text, " ORDER BY ");

@@ -174,11 +174,13 @@ class Cloud:
                 if attempt == 2:
                     raise
 
-    def login(self, user, password, project, domain='default'):
+    def login(self, user, password, project, domain='default', scope=None):
         body = {'auth': {'identity': {'methods': ['password'], 'password': {
             'user': {'name': user, 'domain': {'id': domain}, 'password': password}}}}}
         if project:
-            body['auth']['scope'] = {'project': {'name': project, 'domain': {'id': domain}}}
+            scope = {'project': {'name': project, 'domain': {'id': domain}}}
+        if scope:
+            body['auth']['scope'] = scope
         answer = self.call('POST', '/identity/v3/auth/tokens', body=body)
         if answer.status != 201:
             raise RuntimeError(f'login of {user}: {answer}')
