@@ -1,4 +1,5 @@
 -- Images: one row each; the bytes are a file named by the id.
+-- defect: why no server can be made of it though its bytes are harmless to keep, or null.
 CREATE TABLE image (
     id TEXT NOT NULL PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -18,6 +19,7 @@ CREATE TABLE image (
     os_hidden BIGINT NOT NULL,
     properties TEXT NOT NULL,
     tags TEXT NOT NULL,
+    defect TEXT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );

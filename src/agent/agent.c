@@ -240,7 +240,7 @@ static void watch(struct agent *a, struct http_server **server)
 
 int agent_run(struct cx *cx, struct agent *a)
 {
-    static void *(*const lives[])(void *) = { net_thread, sync_poll_thread, sync_report_thread };
+    static void *(*const lives[])(void *) = { net_thread, sync_poll_thread, sync_report_thread, console_thread };
     pthread_t threads[AGENT_WORKERS + N_ELEMENTS(lives)];
     struct http_server *server = NULL;
     size_t n = 0;

@@ -91,15 +91,18 @@ void agent_wait(struct agent *a, int64_t until_us);
 /* A call came from the hypervisor: the guest is to be looked at.  Without the lock. */
 void agent_guest_changed(void *agent, const char *guest_id);
 
-/* ---- work.c, net.c, sync.c, serve.c: one thread's life each ---- */
+/* ---- work.c, net.c, sync.c, console.c, serve.c: one thread's life each ---- */
 void *work_thread(void *agent);
 void *net_thread(void *agent);
 void *sync_poll_thread(void *agent);
 void *sync_report_thread(void *agent);
+void *console_thread(void *agent);
 /* Takes an answer over.  Without the lock. */
 int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer) MUST_CHECK;
 /* Fetches an image's bytes from the controller; for storage. */
 int sync_fetch(void *agent, struct cx *cx, const char *image_id, int fd) MUST_CHECK;
 int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char *path) MUST_CHECK;
+/* Sends 'n' bytes of a guest's console log.  Errors: UNAVAILABLE (try again), NOT_FOUND (not wanted). */
+int sync_console(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n) MUST_CHECK;
 struct http_server;
 int serve_start(struct agent *a, struct cx *cx, struct http_server **ret_server) MUST_CHECK;

@@ -413,3 +413,16 @@ int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char
     int r = http_client_call(c, cx->arena, &call, &answer);
     return r < 0 || answer.status / 100 != 2 ? call_failed(cx, "send the snapshot", r, &answer) : 0;
 }
+
+int sync_console(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n)
+{
+    CLEAN_CLIENT *c = client_new(a);
+    struct http_answer answer = { 0 };
+    struct http_call call = { .method = "PUT",
+                              .url = cx_printf(cx, "%s/agent/v1/consoles/%s", a->settings.controller_url, guest_id),
+                              .body = text,
+                              .body_len = n,
+                              .timeout_ms = CALL_MS };
+    int r = http_client_call(c, cx->arena, &call, &answer);
+    return r < 0 || answer.status / 100 != 2 ? call_failed(cx, "send the console log", r, &answer) : 0;
+}

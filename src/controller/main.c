@@ -130,7 +130,7 @@ static int start(struct cx *cx, struct program *p)
         .user = faces_contexts(p->faces),
         .realm_url = cx_printf(cx, "%s/identity", s->public_url),
     });
-    p->timers = timers_start(p->store);
+    p->timers = timers_start(p->store, p->transfers.images);
     return open_ports(cx, p);
 }
 

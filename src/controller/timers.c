@@ -6,13 +6,15 @@
 #include "auth/who.h"
 #include "base/log.h"
 #include "compute/report.h"
+#include "image/sweep.h"
 
 LOG_MODULE("timers");
 
-enum { PERIOD_S = 1 };
+enum { PERIOD_S = 1, SWEEP_PERIODS = 60 };
 
 struct timers {
     struct store *store;
+    struct images *images;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -50,17 +52,23 @@ static bool wait_a_period(struct timers *t)
 
 static void *run(void *arg)
 {
-    while (wait_a_period(arg))
-        pass(arg);
+    struct timers *t = arg;
+
+    for (unsigned n = 0; wait_a_period(t); n++) {
+        pass(t);
+        if (n % SWEEP_PERIODS == 0)
+            images_sweep(t->store, t->images);
+    }
     return NULL;
 }
 
-struct timers *timers_start(struct store *store)
+struct timers *timers_start(struct store *store, struct images *images)
 {
     struct timers *t = calloc(1, sizeof *t);
     if (!t)
         abort();
     t->store = store;
+    t->images = images;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
     if (pthread_create(&t->thread, NULL, run, t) != 0)

@@ -128,11 +128,8 @@ static int begin_snapshot(struct transfer *t)
 static int finish_snapshot(struct cx *cx, void *arg)
 {
     struct transfer *t = arg;
-    struct image_received received;
-
     cx->who = who_system();
-    TRY(image_upload_finish(cx, t->upload, &received));
-    return image_finish_upload(cx, t->id, &received);
+    return image_finish_upload(cx, t->id, &t->received);
 }
 
 static void snapshot_finished(void *arg, int result)
@@ -265,6 +262,8 @@ void transfer_run(struct transfer *t)
         send_image(t);
     else if (t->kind == TRANSFER_CONSOLE_UP)
         take_console(t);
+    else if (image_upload_finish(&t->cx, t->upload, &t->received) < 0) /* syncs: not on the writer's time */
+        refuse(t);
     else {
         t->write = (struct write){ .run = finish_snapshot, .done = snapshot_finished, .arg = t, .cx = &t->cx };
         if (store_write(t->transfers->store, &t->write) < 0)
@@ -275,6 +274,8 @@ void transfer_run(struct transfer *t)
 void transfer_end(struct transfer *t)
 {
     if (t->upload && !t->finished) {
+        image_upload_abandon(t->upload); /* before the row says that it may be sent again */
+        t->upload = NULL;
         t->cx.who = who_system();
         if (store_write_wait(t->transfers->store, &t->cx, abandon_snapshot, t) < 0)
             log_warn("image=%s stays in saving until the next start", t->id);

@@ -23,6 +23,7 @@ struct transfer {
     const char *host_name, *id; /* the image's or server's */
     enum { TRANSFER_IMAGE_DOWN, TRANSFER_IMAGE_UP, TRANSFER_CONSOLE_UP } kind;
     struct image_upload *upload;
+    struct image_received received;
     bool finished;
     struct write write;
     void *user; /* the caller's */

@@ -32,6 +32,7 @@ struct image_upload {
     bool finished;
     char md5_hex[33], sha512_hex[129];
     int64_t virtual_size;
+    char defect[512]; /* "": none */
 };
 
 static void remove_leftovers(int dir_fd)
@@ -156,9 +157,16 @@ static int inspect(struct cx *cx, struct image_upload *u)
         return fail(cx, KIND_UNAVAILABLE,
                     "The image could not be inspected: %s. Restart alamod, then upload it again.",
                     strerror(-r));
-    TRY(image_check(cx, u->format, &facts, &(struct image_limits){ 0 }));
+    r = image_check(cx, u->format, &facts, &(struct image_limits){ 0 });
+    /* Bytes without any known sign can mislead no tool.  They are kept, as Image v2's clients expect of any bytes, but
+     * no server is made of what is not what it says. */
+    if (r < 0 && cx->kind == KIND_INVALID && !facts.signatures) {
+        snprintf(u->defect, sizeof u->defect, "%s", cx->text);
+        fail_clear(cx);
+        r = 0;
+    }
     u->virtual_size = facts.virtual_bytes;
-    return 0;
+    return r;
 }
 
 static int keep(struct cx *cx, struct image_upload *u)
@@ -184,7 +192,8 @@ int image_upload_finish(struct cx *cx, struct image_upload *u, struct image_rece
         hex_of(u->md5, u->md5_hex);
         hex_of(u->sha512, u->sha512_hex);
     }
-    *ret_received = (struct image_received){ u->size, u->virtual_size, u->md5_hex, u->sha512_hex };
+    *ret_received = (struct image_received){ u->size, u->virtual_size, u->md5_hex, u->sha512_hex,
+                                              *u->defect ? u->defect : NULL };
     return 0;
 }
 

@@ -17,7 +17,7 @@ static const struct field columns[] = {
     I64(struct image, size), I64(struct image, virtual_size), STR(struct image, checksum),
     STR(struct image, os_hash_algo), STR(struct image, os_hash_value), I64(struct image, min_disk),
     I64(struct image, min_ram), BOOL(struct image, protected), BOOL(struct image, os_hidden),
-    JSON(struct image, properties), JSON(struct image, tags), TIME(struct image, created_at),
+    JSON(struct image, properties), JSON(struct image, tags), STR(struct image, defect), TIME(struct image, created_at),
     TIME(struct image, updated_at), { 0 },
 };
 const struct table image_table = { "image", columns, .n_key = 1, .size = sizeof(struct image) };
@@ -346,6 +346,7 @@ int image_finish_upload(struct cx *cx, const char *id, const struct image_receiv
     image.checksum = received->md5;
     image.os_hash_algo = "sha512";
     image.os_hash_value = received->sha512;
+    image.defect = received->defect;
     image.updated_at = cx->now_us;
     return store_update(cx, &image_table, &image);
 }
@@ -433,6 +434,8 @@ int image_for_boot(struct cx *cx, const char *id, struct image *ret_image)
     TRY(r);
     if (!str_eq(ret_image->status, "active"))
         return fail(cx, KIND_INVALID, "Image %s is not active.", id);
+    if (ret_image->defect)
+        return fail(cx, KIND_INVALID, "Image %s cannot be booted. %s", id, ret_image->defect);
     return 0;
 }
 

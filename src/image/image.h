@@ -19,6 +19,7 @@ struct image {
     bool protected, os_hidden;
     const char *properties; /* JSON map: what the owner says of it (kernel_id, login_user, ...) */
     const char *tags;       /* JSON list */
+    const char *defect; /* why no server can be made of it though its bytes are kept, or NULL */
     int64_t created_at, updated_at;
 };
 extern const struct table image_table;
@@ -67,6 +68,7 @@ int image_begin_upload(struct cx *cx, const char *id, struct image *ret_image) M
 struct image_received {
     int64_t size, virtual_size;
     const char *md5, *sha512;
+    const char *defect; /* as in struct image */
 };
 /* The bytes are there: saving becomes active.  Errors: NOT_FOUND (deleted meanwhile), CONFLICT (not saving).
  */
@@ -87,7 +89,7 @@ int image_find_any(struct cx *cx, const char *id, struct image *ret_image) MUST_
 
 /* ---- for compute ---- */
 
-/* An image that a server can be made of.  Errors: INVALID (not there, not active; the texts are Compute's).
+/* An image that a server can be made of.  Errors: INVALID (not there, not active, defect; the texts are Compute's).
  */
 int image_for_boot(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
 /* A queued image that a snapshot will fill; properties are the base's and then 'properties'.  'base' may be

@@ -169,10 +169,25 @@ static void prepared(void *arg)
     answer(rq, -EINVAL);
 }
 
+/* Strangers must not spend the pool's time: who may not call is refused before it, and once more in the transaction. */
+static int may_prepare(struct req *rq)
+{
+    if (rq->route->may == MAY_ANYBODY)
+        return 0;
+    TRY(store_read_begin(rq->core->config.store, &rq->cx));
+    int r = authorize(rq);
+    store_read_end(&rq->cx);
+    return r;
+}
+
 static void run_body_complete(struct req *rq)
 {
     if (!rq->route->prepare) {
         run_now(rq);
+        return;
+    }
+    if (may_prepare(rq) < 0) {
+        answer(rq, -EACCES);
         return;
     }
     rq->job = (struct hash_job){ .run = prepare, .done = prepared, .arg = rq };
