@@ -201,7 +201,7 @@ static struct server row_of(struct cx *cx, const struct making *m, int64_t index
         .metadata = json_of_map(cx->arena, in->metadata), .tags = "[]",
         .az = m->place.az, .reservation_id = m->reservation_id, .launch_index = index, .group_id = in->group_id,
         .disk_config = in->disk_config ? in->disk_config : "AUTO",
-        .access_ip_v4 = in->access_ip_v4 ? in->access_ip_v4 : "", .access_ip_v6 = in->access_ip_v6 ? in->access_ip_v6 : "",
+        .access_ip_v4 = server_address(cx, in->access_ip_v4), .access_ip_v6 = server_address(cx, in->access_ip_v6),
         .root_device = "/dev/vda",
         .created_at = cx->now_us, .updated_at = cx->now_us,
     };

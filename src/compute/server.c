@@ -12,6 +12,7 @@
 #include "compute/snapshot.h"
 #include "identity/quota.h"
 #include "json/read.h"
+#include "network/address.h"
 #include "network/attach.h"
 #include "store/filter.h"
 
@@ -255,8 +256,16 @@ int server_list(struct cx *cx, const struct server_query *query, struct list *re
 
 /* ---- changes ---- */
 
+const char *server_address(struct cx *cx, const char *text)
+{
+    struct address address;
+    return text && address_parse(text, &address) ? address_text(cx->arena, address) : "";
+}
+
 int server_change(struct cx *cx, struct server *server)
 {
+    server->access_ip_v4 = server_address(cx, server->access_ip_v4);
+    server->access_ip_v6 = server_address(cx, server->access_ip_v6);
     server->gen++;
     return server_save(cx, server);
 }

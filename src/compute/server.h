@@ -96,6 +96,8 @@ bool server_status_filter(struct cx *cx, struct strs statuses, struct filter *fi
 /* Stores the members that a tenant may change any time (name, description, hostname, addresses, disk_config), as '*server'
  * has them.  What the guest's metadata shows raises the generation. */
 int server_change(struct cx *cx, struct server *server) MUST_CHECK;
+/* The canonical text of an IP address (RFC 5952); "" for NULL or what is none. */
+const char *server_address(struct cx *cx, const char *text);
 /* Replaces all metadata.  Errors: QUOTA (metadata_items), CONFLICT (locked). */
 int server_set_metadata(struct cx *cx, struct server *server, struct strmap metadata) MUST_CHECK;
 /* Replaces all tags.  Errors: INVALID (more than 50). */

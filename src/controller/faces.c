@@ -63,7 +63,7 @@ const struct face *const *faces_all(void)
 {
     static const struct face *const all[] = {
         &alamo_face, &keystone_versions_face, &keystone_face, &glance_face,
-        &nova_root_face, &nova_face, &screen_face, &novnc_face, &neutron_versions_face, &neutron_face, NULL,
+        &nova_root_face, &nova_version_2_face, &nova_face, &screen_face, &novnc_face, &neutron_versions_face, &neutron_face, NULL,
     };
     return all;
 }

@@ -342,9 +342,25 @@ static void test_evil(void **state)
     assert_int_equal(r.status, 400);
     assert_string_equal(text(r, "title"), "Bad Request");
     assert_string_equal(text(show("p1", id), "status"), "queued");
-    assert_int_equal(upload("p1", id, "not a qcow2 at all", 18), 400);
-    assert_string_equal(text(show("p1", id), "status"), "queued");
     assert_int_equal(files_n(), before);
+}
+
+/* Bytes of no known kind are kept as they came, but no server is made of them. */
+static void test_unknown_bytes(void **state)
+{
+    const char *id = make("p1", "{\"name\":\"odd\"," QCOW2 "}");
+    const struct who who = { .project_id = "p1", .is_member = true, .is_reader = true };
+    struct image image;
+    CLEAN_CX cx;
+
+    assert_int_equal(upload("p1", id, "not a qcow2 at all", 18), 204);
+    assert_string_equal(text(show("p1", id), "status"), "active");
+    cx_begin(&cx);
+    assert_int_equal(store_read_begin(world.store, &cx), 0);
+    cx.who = &who;
+    assert_int_equal(image_for_boot(&cx, id, &image), -EINVAL);
+    assert_non_null(strstr(cx.text, "declared as qcow2"));
+    store_read_end(&cx);
 }
 
 static void test_upload_refusals(void **state)
@@ -798,6 +814,7 @@ int main(void)
         TEST(test_life),
         TEST(test_ranges),
         TEST(test_evil),
+        TEST(test_unknown_bytes),
         TEST(test_upload_refusals),
         TEST(test_broken_off),
         TEST(test_deleted_while_saving),

@@ -172,6 +172,9 @@ int req_microversion(struct req *rq)
 
     if (!f->mv_max)
         return 0;
+    rq->mv = f->mv_default;
+    if (f->mv_ignored)
+        return 0;
     header = http_header(rq->http, "OpenStack-API-Version");
     for (const char *p = header; p && *p && !asked; p += strcspn(p, ","), p += *p == ',') {
         p += strspn(p, " ");
@@ -180,7 +183,6 @@ int req_microversion(struct req *rq)
     }
     if (!asked && f->mv_legacy_header)
         asked = http_header(rq->http, f->mv_legacy_header);
-    rq->mv = f->mv_default;
     if (asked && strcmp(asked, "latest") == 0)
         rq->mv = f->mv_max;
     else if (asked && !parse_mv(asked, &rq->mv))

@@ -83,6 +83,7 @@ struct face {
     const char *mount;                        /* "/compute/v2.1" */
     const struct route *const *tables;        /* ended by NULL */
     unsigned mv_min, mv_max, mv_default;      /* 0: no microversions */
+    bool mv_ignored;                          /* whatever a client asks for, it gets the default, and is not told */
     const char *mv_service, *mv_legacy_header;/* "compute", "X-OpenStack-Nova-API-Version" */
     const char *request_id_header;            /* beside X-Openstack-Request-Id, or NULL */
     bool slash_counts;                        /* "/images/" is not "/images" */

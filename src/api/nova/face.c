@@ -36,19 +36,28 @@ static void write_error(struct jwriter *w, int status, enum kind kind, const cha
 
 /* ---- versions ---- */
 
-static void put_version(struct jwriter *w, const struct req *rq, bool alone)
+/* v2.0 is v2.1 without microversions, as Nova has it since Liberty. */
+static const struct version {
+    const char *id, *status, *version, *min_version, *updated, *path, *type;
+} versions[] = {
+    { "v2.0", "SUPPORTED", "", "", "2011-01-21T11:33:21Z", "/compute/v2/", "application/vnd.openstack.compute+json;version=2" },
+    { "v2.1", "CURRENT", MV_MAX_TEXT, "2.1", "2013-07-23T11:33:21Z", NOVA_MOUNT "/",
+      "application/vnd.openstack.compute+json;version=2.1" },
+};
+
+static void put_version(struct jwriter *w, const struct req *rq, const struct version *v, bool alone)
 {
     jw_object(w);
-    jw_kv(w, "id", "v2.1");
-    jw_kv(w, "status", "CURRENT");
-    jw_kv(w, "version", MV_MAX_TEXT);
-    jw_kv(w, "min_version", "2.1");
-    jw_kv(w, "updated", "2013-07-23T11:33:21Z");
+    jw_kv(w, "id", v->id);
+    jw_kv(w, "status", v->status);
+    jw_kv(w, "version", v->version);
+    jw_kv(w, "min_version", v->min_version);
+    jw_kv(w, "updated", v->updated);
     jw_key(w, "links");
     jw_array(w);
     jw_object(w);
     jw_kv(w, "rel", "self");
-    jw_kv(w, "href", nova_url(rq, w->out.arena, "/"));
+    jw_kv(w, "href", arena_printf(w->out.arena, "%s%s", req_base_url(rq), v->path));
     jw_end(w);
     jw_end(w);
     if (alone) {
@@ -56,7 +65,7 @@ static void put_version(struct jwriter *w, const struct req *rq, bool alone)
         jw_array(w);
         jw_object(w);
         jw_kv(w, "base", "application/json");
-        jw_kv(w, "type", "application/vnd.openstack.compute+json;version=2.1");
+        jw_kv(w, "type", v->type);
         jw_end(w);
         jw_end(w);
     }
@@ -70,21 +79,32 @@ static int versions_list(struct cx *cx, struct req *rq)
     jw_object(w);
     jw_key(w, "versions");
     jw_array(w);
-    put_version(w, rq, false);
+    for (size_t i = 0; i < N_ELEMENTS(versions); i++)
+        put_version(w, rq, &versions[i], false);
     jw_end(w);
     jw_end(w);
     return reply_written(rq);
 }
 
-static int versions_show(struct cx *cx, struct req *rq)
+static int show_version(struct req *rq, const struct version *v)
 {
     struct jwriter *w = reply_writer(rq);
 
     jw_object(w);
     jw_key(w, "version");
-    put_version(w, rq, true);
+    put_version(w, rq, v, true);
     jw_end(w);
     return reply_written(rq);
+}
+
+static int version_2_show(struct cx *cx, struct req *rq)
+{
+    return show_version(rq, &versions[0]);
+}
+
+static int versions_show(struct cx *cx, struct req *rq)
+{
+    return show_version(rq, &versions[1]);
 }
 
 /* What old clients ask before they use an extension; all of them are part of v2.1, so that there is none to list. */
@@ -111,12 +131,18 @@ const struct route nova_version_routes[] = {
     { 0 },
 };
 
-static const struct route *const root_tables[] = { root_routes, NULL };
-static const struct route *const tables[] = {
-    nova_version_routes, nova_create_routes, nova_server_routes, nova_action_routes, nova_metadata_routes, nova_tag_routes,
-    nova_interface_routes, nova_history_routes, nova_flavor_routes, nova_keypair_routes, nova_host_routes,
-    nova_aggregate_routes, nova_group_routes, nova_quota_routes, nova_usage_routes, nova_security_group_routes, NULL,
+static const struct route version_2_routes[] = {
+    { "GET", "/", version_2_show, "versions", MAY_ANYBODY, NULL, OK(200), .mode = MODE_LOCAL },
+    { 0 },
 };
+
+#define TABLES                                                                                               \
+    nova_create_routes, nova_server_routes, nova_action_routes, nova_metadata_routes, nova_tag_routes, nova_interface_routes, \
+        nova_history_routes, nova_flavor_routes, nova_keypair_routes, nova_host_routes, nova_aggregate_routes, \
+        nova_group_routes, nova_quota_routes, nova_usage_routes, nova_security_group_routes, NULL
+static const struct route *const root_tables[] = { root_routes, NULL };
+static const struct route *const tables[] = { nova_version_routes, TABLES };
+static const struct route *const version_2_tables[] = { version_2_routes, TABLES };
 /* clang-format on */
 
 const struct face nova_root_face = { .mount = "/compute", .tables = root_tables, .error = write_error };
@@ -129,6 +155,19 @@ const struct face nova_face = {
     .mv_default = MV(2, 1),
     .mv_service = "compute",
     .mv_legacy_header = "X-OpenStack-Nova-API-Version",
+    .request_id_header = "X-Compute-Request-Id",
+    .error = write_error,
+};
+
+/* The same calls without microversions. */
+const struct face nova_version_2_face = {
+    .mount = "/compute/v2",
+    .tables = version_2_tables,
+    .mv_min = MV(2, 1),
+    .mv_max = MV(2, 1),
+    .mv_default = MV(2, 1),
+    .mv_service = "compute",
+    .mv_ignored = true,
     .request_id_header = "X-Compute-Request-Id",
     .error = write_error,
 };
