@@ -5,8 +5,10 @@ static void versions(void **state)
 {
     struct reply r = call_mv(NULL, NULL, "GET", "/", NULL);
     expect(r, 200);
-    assert_string_equal(text(r, "versions/0/id"), "v2.1");
-    assert_string_equal(text(r, "versions/0/links/0/href"), "https://cloud/compute/v2.1/");
+    assert_string_equal(text(r, "versions/0/id"), "v2.0");
+    assert_string_equal(text(r, "versions/0/links/0/href"), "https://cloud/compute/v2/");
+    assert_string_equal(text(r, "versions/1/id"), "v2.1");
+    assert_string_equal(text(r, "versions/1/links/0/href"), "https://cloud/compute/v2.1/");
     expect(r = call_mv(NULL, NULL, "GET", "/v2.1/", NULL), 200);
     assert_string_equal(text(r, "version/min_version"), "2.1");
     expect(call_mv("2.999", "p", "GET", "/v2.1/servers", NULL), 406);
