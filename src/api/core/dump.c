@@ -17,6 +17,17 @@ static void dump_flag(struct jwriter *w, const char *name, bool value)
         jw_kv_bool(w, name, true);
 }
 
+static void dump_choices(struct jwriter *w, const char *const *one_of)
+{
+    if (!one_of)
+        return;
+    jw_key(w, "one_of");
+    jw_array(w);
+    while (*one_of)
+        jw_string(w, *one_of++);
+    jw_end(w);
+}
+
 static void dump_fields(struct jwriter *w, const struct field *fields)
 {
     static const char *const types[] = { "", "string", "integer", "integer", "boolean", "time", "json", "object", "list",
@@ -32,6 +43,9 @@ static void dump_fields(struct jwriter *w, const struct field *fields)
         dump_flag(w, "coerced", f->coerce);
         dump_flag(w, "readonly", f->readonly);
         dump_flag(w, "custom", f->parse != NULL);
+        if (f->max)
+            jw_kv_int(w, "max", f->max);
+        dump_choices(w, f->one_of);
         dump_mv(w, "since", f->since);
         dump_mv(w, "until", f->until);
         if (f->sub) {
