@@ -228,13 +228,13 @@ int command_supervise(struct cli *cli)
     sigset_t set;
 
     log_level_set(LOG_INFO);
-    TRY(be_the_one(cli, &lock));
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    TRY(be_the_one(cli, &lock)); /* from here on others send signals */
     CLEAN_FD signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return fail(cli->cx, KIND_INTERNAL, "no supervising here: %s", strerror(errno));
