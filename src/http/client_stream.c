@@ -5,24 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/env.h"
 #include "http/client_internal.h"
+#include "http/duplex.h"
 
-enum { HEAD_MAX = 8 * 1024, UPGRADE_MS = 30 * 1000, CHUNK = 32 * 1024 };
-
-/* Bytes on their way: all of them are sent before more are read, as TLS must be offered the same bytes again.
- */
-struct way {
-    char data[CHUNK];
-    size_t at, n;
-};
+enum { HEAD_MAX = 8 * 1024, UPGRADE_MS = 30 * 1000 };
 
 struct http_stream {
     CURL *curl;
     int socket;
-    struct way to_fd, to_stream;
 };
 
 void http_stream_free(struct http_stream *s)
@@ -34,15 +26,17 @@ void http_stream_free(struct http_stream *s)
 }
 
 /* Both: bytes moved, 0 at the end of the stream, -EAGAIN, or -EIO. */
-static ssize_t stream_read(struct http_stream *s, void *ret_data, size_t max)
+static ssize_t stream_read(void *self, void *ret_data, size_t max)
 {
+    struct http_stream *s = self;
     size_t n = 0;
     CURLcode r = curl_easy_recv(s->curl, ret_data, max, &n);
     return r == CURLE_OK ? (ssize_t)n : r == CURLE_AGAIN ? -EAGAIN : -EIO;
 }
 
-static ssize_t stream_write(struct http_stream *s, const void *data, size_t size)
+static ssize_t stream_write(void *self, const void *data, size_t size)
 {
+    struct http_stream *s = self;
     size_t n = 0;
     CURLcode r = curl_easy_send(s->curl, data, size, &n);
     return r == CURLE_OK ? (ssize_t)n : r == CURLE_AGAIN ? -EAGAIN : -EIO;
@@ -194,71 +188,8 @@ int http_client_upgrade(const struct http_client *c, struct arena *a, const char
     return 0;
 }
 
-/* --- The pump --- */
-
-/* Each returns whether it goes on; '*moved' is set when bytes moved. */
-static bool fill(struct way *w, ssize_t n, bool *moved)
-{
-    if (n > 0) {
-        w->at = 0;
-        w->n = (size_t)n;
-        *moved = true;
-    }
-    return n > 0 || n == -EAGAIN;
-}
-
-static bool emptied(struct way *w, ssize_t n, bool *moved)
-{
-    if (n > 0) {
-        w->at += (size_t)n;
-        w->n -= (size_t)n;
-        *moved = true;
-    }
-    return n > 0 || n == -EAGAIN;
-}
-
-static ssize_t again(ssize_t r)
-{
-    return r >= 0 ? r : errno == EAGAIN || errno == EINTR ? -EAGAIN : -EIO;
-}
-
-/* Moves what can be moved at once. */
-static bool move(struct http_stream *s, int fd, bool *ret_moved)
-{
-    struct way *down = &s->to_fd, *up = &s->to_stream;
-
-    *ret_moved = false;
-    if (!down->n && !fill(down, stream_read(s, down->data, sizeof down->data), ret_moved))
-        return false;
-    if (down->n &&
-        !emptied(down, again(send(fd, down->data + down->at, down->n, MSG_NOSIGNAL | MSG_DONTWAIT)),
-                 ret_moved))
-        return false;
-    if (!up->n && !fill(up, again(recv(fd, up->data, sizeof up->data, MSG_DONTWAIT)), ret_moved))
-        return false;
-    return !up->n || emptied(up, stream_write(s, up->data + up->at, up->n), ret_moved);
-}
-
-static short events(bool in, bool out)
-{
-    return (short)((in ? POLLIN : 0) | (out ? POLLOUT : 0));
-}
-
 void http_stream_pump(struct http_stream *s, int fd, int idle_s)
 {
-    bool moved;
-
-    while (move(s, fd, &moved)) {
-        if (moved)
-            continue; /* TLS may hold bytes that no poll() would tell of */
-        struct pollfd fds[] = { { .fd = s->socket, .events = events(!s->to_fd.n, s->to_stream.n) },
-                                { .fd = fd, .events = events(!s->to_stream.n, s->to_fd.n) } };
-        int r = poll(fds, N_ELEMENTS(fds), idle_s * 1000);
-        if (r == 0 || (r < 0 && errno != EINTR))
-            return;
-        for (size_t i = 0; i < N_ELEMENTS(fds); i++)
-            if (fds[i].revents & (POLLERR | POLLNVAL) ||
-                (fds[i].revents & POLLHUP && !(fds[i].events & POLLIN)))
-                return; /* gone, and nothing of it is wanted: else poll() would return at once for ever */
-    }
+    const struct duplex_stream stream = { s, s->socket, stream_read, stream_write };
+    duplex_pump(&stream, fd, NULL, 0, idle_s * 1000);
 }

@@ -178,8 +178,11 @@ static enum MHD_Result send_reply(struct request *r)
 {
     struct MHD_Response *response = r->response;
 
+    if (r->is_over)
+        return MHD_NO;
     r->response = NULL;
-    enum MHD_Result sent = MHD_queue_response(r->c, r->status, response);
+    enum MHD_Result sent = r->upgrade && r->server->is_tls ? upgrade_tls(r, response)
+                                                           : MHD_queue_response(r->c, r->status, response);
     MHD_destroy_response(response);
     if (sent != MHD_YES)
         log_warn("reply refused, connection closed: status=%u method=%s", r->status, r->rq.method);
@@ -226,6 +229,7 @@ static enum MHD_Result take_head(struct request *r, const char *method, const ch
 
     r->stage = STAGE_BODY;
     r->rq.method = method;
+    r->is_http_1_1 = strcmp(version, "HTTP/1.1") == 0;
     MHD_get_connection_values_n(r->c, MHD_HEADER_KIND, add_field, &fields);
     if (fields.too_many)
         return refuse_early(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many header fields.");

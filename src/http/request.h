@@ -62,6 +62,9 @@ struct request {
     int64_t skipped_bytes;         /* of the body after the reply */
     struct MHD_Response *response; /* the reply, until libmicrohttpd has it */
     unsigned status;
+    struct upgrade *upgrade; /* the response is one, or NULL */
+    bool is_http_1_1;
+    bool is_over; /* the connection left HTTP and came back: it is closed */
     atomic_int turn; /* enum turn */
 };
 

@@ -1,25 +1,31 @@
 #include "http/upgrade.h"
 
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/log.h"
+#include "http/duplex.h"
 
 LOG_MODULE("http");
+
+enum { HEAD_MAX = 8 * 1024 };
 
 /* A socket that is handed over; in the request's arena. */
 struct upgrade {
     struct request *request;
     void (*ready)(void *arg, int fd, const void *extra, size_t n_extra);
     void *arg;
-    struct MHD_UpgradeResponseHandle *handle;
     int fd;
+    struct MHD_UpgradeResponseHandle *handle; /* without TLS */
+    struct gnutls_session_int *session;       /* with TLS */
+    int pair_fd;                              /* the other end of fd */
+    const char *head;                         /* of the answer */
     const char *extra;
     size_t extra_n;
     struct upgrade *next;
@@ -37,12 +43,13 @@ static void enter(struct http_server *s, struct upgrade *u)
 }
 
 /* Gives the socket back.  The order matters: nobody may break a socket that is closed and whose number is
- * used again; libmicrohttpd frees the request once it has the socket; and the server goes when the last
- * thread was counted out. */
+ * used again; libmicrohttpd frees the request, and 'u' with it, once it has the connection; and the server
+ * goes when the last thread was counted out. */
 static void leave(struct upgrade *u)
 {
     struct http_server *s = u->request->server;
     struct MHD_UpgradeResponseHandle *handle = u->handle;
+    struct MHD_Connection *c = u->request->c;
 
     request_call_end(u->request);
     pthread_mutex_lock(&s->mutex);
@@ -52,7 +59,13 @@ static void leave(struct upgrade *u)
     *at = u->next;
     pthread_mutex_unlock(&s->mutex);
 
-    MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    if (handle) {
+        MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    } else {
+        fd_close(&u->fd);
+        fd_close(&u->pair_fd);
+        MHD_resume_connection(c);
+    }
 
     pthread_mutex_lock(&s->mutex);
     s->threads_n--;
@@ -69,64 +82,20 @@ static void *serve_plain(void *arg)
     return NULL;
 }
 
-/* --- TLS ---
- *
- * Under TLS the handler has one end of a socket pair, and libmicrohttpd carries the bytes between the other
- * end and the client.  Version 0.9.75 does not tell the handler that the client closed, and may fail to see
- * that the handler did: it looks only when a socket wakes it, and "closed" may come too late for that.  A
- * thread beside the handler's makes up for the one, a last knock on the client's socket for the other. */
-
-enum { QUIET_MS = 1000, QUIET_N = 2 };
-
-struct watch {
-    int client_fd; /* our own number for the TCP socket, as libmicrohttpd may close its own at any time */
-    int pair_fd;   /* the handler's end */
-};
-
-static bool is_empty(int fd)
+static void start(struct upgrade *u, void *(*serve)(void *))
 {
-    int n = 0;
-    return ioctl(fd, FIONREAD, &n) < 0 || n == 0;
-}
+    pthread_attr_t detached;
+    pthread_t thread;
 
-/* Waits for the client to close, then breaks the pair, but not before the handler has read what the client
- * sent. */
-static void *watch(void *arg)
-{
-    struct watch *w = arg;
-    struct pollfd polled[] = { { .fd = w->client_fd, .events = POLLRDHUP }, { .fd = w->pair_fd } };
-
-    while (!polled[0].revents && !polled[1].revents)
-        poll(polled, N_ELEMENTS(polled), -1);
-    if (polled[1].revents)
-        return NULL; /* the handler is done */
-    /* Now libmicrohttpd knows that the handler sends no more; it delivers the client's last bytes and breaks
-     * the pair. Should it have missed that as well, it is done for it once nothing moves any more. */
-    shutdown(w->pair_fd, SHUT_WR);
-    for (int quiet_n = 0; quiet_n < QUIET_N && poll(&polled[1], 1, QUIET_MS) <= 0;)
-        quiet_n = is_empty(w->client_fd) && is_empty(w->pair_fd) ? quiet_n + 1 : 0;
-    shutdown(w->pair_fd, SHUT_RDWR);
-    return NULL;
-}
-
-static void *serve_tls(void *arg)
-{
-    struct upgrade *u = arg;
-    struct watch w = { fcntl(u->request->rq.socket, F_DUPFD_CLOEXEC, 0), u->fd };
-    pthread_t watcher;
-
-    int r = w.client_fd < 0 ? errno : pthread_create(&watcher, NULL, watch, &w);
-    if (r == 0) {
-        u->ready(u->arg, u->fd, u->extra, u->extra_n);
-        shutdown(u->fd, SHUT_RDWR); /* ends the watcher; what was written is still delivered */
-        pthread_join(watcher, NULL);
-    } else {
-        log_error("an upgraded connection cannot be watched: %s", strerror(r));
+    enter(u->request->server, u);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    int r = pthread_create(&thread, &detached, serve, u);
+    pthread_attr_destroy(&detached);
+    if (r != 0) {
+        log_error("no thread for an upgraded connection: %s", strerror(r));
+        leave(u);
     }
-    leave(u);
-    shutdown(w.client_fd, SHUT_RD); /* the knock */
-    fd_close(&w.client_fd);
-    return NULL;
 }
 
 static void make_blocking(int fd)
@@ -143,23 +112,95 @@ static void on_upgrade(void *arg, struct MHD_Connection *c, void *request, const
                        MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
 {
     struct upgrade *u = arg;
-    pthread_attr_t detached;
-    pthread_t thread;
 
     u->handle = handle;
     u->fd = fd;
     u->extra = arena_strndup(u->request->rq.arena, extra_n ? extra : "", extra_n);
     u->extra_n = extra_n;
     make_blocking(fd);
-    enter(u->request->server, u);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    int r = pthread_create(&thread, &detached, u->request->server->is_tls ? serve_tls : serve_plain, u);
-    pthread_attr_destroy(&detached);
-    if (r != 0) {
+    start(u, serve_plain);
+}
+
+/* --- TLS ---
+ *
+ * Here libmicrohttpd would hand out one end of a socket pair and carry the bytes itself, but version 0.9.75
+ * does so with what is left of the connection's memory after its answer, which is 8 bytes: a TLS record for
+ * every four bytes of the stream, and clients that take a record for a message break.  It also does not tell
+ * when the client closes.  So the connection is suspended instead, which leaves its session to us, and a
+ * thread beside the handler's carries. */
+
+#pragma weak gnutls_record_recv
+#pragma weak gnutls_record_send
+
+static ssize_t errno_of(ssize_t r)
+{
+    return r >= 0 ? r : r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EIO;
+}
+
+static ssize_t tls_read(void *session, void *ret_data, size_t max)
+{
+    return errno_of(gnutls_record_recv(session, ret_data, max));
+}
+
+static ssize_t tls_write(void *session, const void *data, size_t n)
+{
+    return errno_of(gnutls_record_send(session, data, n));
+}
+
+static void *carry(void *arg)
+{
+    struct upgrade *u = arg;
+    const struct duplex_stream stream = { u->session, u->request->rq.socket, tls_read, tls_write };
+
+    duplex_pump(&stream, u->pair_fd, u->head, strlen(u->head), -1);
+    shutdown(u->pair_fd, SHUT_RDWR); /* what was delivered can still be read */
+    return NULL;
+}
+
+static void *serve_tls(void *arg)
+{
+    struct upgrade *u = arg;
+    pthread_t carrier;
+
+    int r = pthread_create(&carrier, NULL, carry, u);
+    if (r == 0) {
+        u->ready(u->arg, u->fd, "", 0);
+        shutdown(u->fd, SHUT_RDWR); /* ends the carrier; what was written is still delivered */
+        pthread_join(carrier, NULL);
+    } else {
         log_error("no thread for an upgraded connection: %s", strerror(r));
-        leave(u);
     }
+    leave(u);
+    return NULL;
+}
+
+static enum MHD_Result add_line(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    buf_printf(arg, "%s: %s\r\n", name, value);
+    return MHD_YES;
+}
+
+enum MHD_Result upgrade_tls(struct request *r, struct MHD_Response *response)
+{
+    struct upgrade *u = r->upgrade;
+    struct buf head = buf_new(r->rq.arena);
+    int pair[2];
+
+    if (!r->is_http_1_1 || !gnutls_record_recv || !gnutls_record_send)
+        return MHD_NO;
+    buf_puts(&head, "HTTP/1.1 101 Switching Protocols\r\n");
+    MHD_get_response_headers(response, add_line, &head);
+    buf_puts(&head, "\r\n");
+    if (head.len > HEAD_MAX || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return MHD_NO;
+    u->head = buf_text(&head);
+    u->session = MHD_get_connection_info(r->c, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    u->fd = pair[0];
+    u->pair_fd = pair[1];
+    MHD_suspend_connection(r->c);
+    r->is_over = true; /* once it is resumed */
+    start(u, serve_tls);
+    return MHD_YES;
 }
 
 struct MHD_Response *upgrade_response(struct request *r,
@@ -171,6 +212,7 @@ struct MHD_Response *upgrade_response(struct request *r,
     u->request = r;
     u->ready = ready;
     u->arg = arg;
+    r->upgrade = u;
     return MHD_create_response_for_upgrade(on_upgrade, u);
 }
 

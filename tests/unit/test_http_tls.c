@@ -498,6 +498,26 @@ static void test_tls_upgrade(void **state)
 }
 
 /* The handler reads all that was sent, and then the end. */
+/* What is written at once travels at once. */
+static void test_tls_upgrade_records(void **state)
+{
+    char line[1001], text[4096];
+    size_t n = 0;
+    CURLcode r;
+
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = 0;
+    CURL *curl = tls_upgrade("/upgrade");
+    for (int i = 0; i < 3; i++) {
+        tls_say(curl, line);
+        while ((r = curl_easy_recv(curl, text, sizeof text, &n)) == CURLE_AGAIN)
+            usleep(1000);
+        assert_int_equal(r, CURLE_OK);
+        assert_int_equal(n, sizeof line - 1);
+    }
+    curl_easy_cleanup(curl);
+}
+
 static void test_tls_upgrade_whose_client_leaves(void **state)
 {
     enum { CLIENTS_N = 5, LINES_N = 200 };
@@ -666,6 +686,7 @@ int main(void)
         CASE(test_client_certificates, set_up_mutual),
         CASE(test_certificate_that_nobody_asked_for, set_up_tls),
         CASE(test_tls_upgrade, set_up_tls),
+        CASE(test_tls_upgrade_records, set_up_tls),
         CASE(test_tls_upgrade_whose_client_leaves, set_up_tls),
         CASE(test_stop_breaks_tls_upgrades, set_up_tls),
         CASE(test_client_upgrade, set_up_plain),

@@ -193,9 +193,11 @@ static void test_carries(void **state)
         send_bytes(j->client, pieces + i, 1);
     expect(j->stream, "abcd", 4);
     /* what comes with the close frame still arrives; what comes after it does not */
-    send_frame(j->client, 0x82, "last", 4);
-    send_frame(j->client, 0x88, "\x03\xe9", 2);
-    send_frame(j->client, 0x82, "late", 4);
+    send_bytes(j->client,
+               "\x82\x84\0\0\0\0last"
+               "\x88\x82\0\0\0\0\x03\xe9"
+               "\x82\x84\0\0\0\0late",
+               10 + 8 + 10);
     expect(j->stream, "last", 4);
     expect_close(j, WEBSOCKET_NORMAL);
     close(j->client);
