@@ -14,6 +14,7 @@
 #include "controller/transfers.h"
 #include "json/read.h"
 #include "json/writer.h"
+#include "network/floating.h"
 #include "plan/plan.h"
 
 LOG_MODULE("agents");
@@ -167,8 +168,13 @@ static void relay_opened(void *arg)
 static int apply_sync(struct cx *cx, void *arg)
 {
     struct call *c = arg;
+    const struct wire_floating_report *f = c->sync.floatings.items;
+
     cx->who = who_system();
-    return compute_report(cx, &c->sync, &c->host_id);
+    TRY(compute_report(cx, &c->sync, &c->host_id));
+    for (size_t i = 0; i < c->sync.floatings.n; i++)
+        TRY(network_report_floating(cx, f[i].id, f[i].up, f[i].fault));
+    return 0;
 }
 
 static void sync_applied(void *arg, int result)
