@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/relay.h"
 #include "base/env.h"
 #include "base/log.h"
 #include "http/client.h"
@@ -265,6 +266,22 @@ static int call_failed(struct cx *cx, const char *what, int r, const struct http
                 answer->status);
 }
 
+/* Somebody waits to see a guest's screen. */
+static void show_screens(struct agent *a, struct cx *cx, struct list relays)
+{
+    const struct wire_relay *r = relays.items;
+    const struct storage *storage = &a->drivers.storage;
+    const struct relay_config config = {
+        a->settings.controller_url, { a->settings.ca_file, a->settings.cert_file, a->settings.key_file, "alamo-agent" }
+    };
+    for (size_t i = 0; i < relays.n; i++) {
+        const char *vnc = uuid_valid(r[i].guest_id) ? storage->files(storage->self, cx, NULL, r[i].guest_id).vnc : NULL;
+        int result = vnc ? relay_start(&config, r[i].ticket, vnc) : -EINVAL;
+        if (result < 0)
+            log_warn("guest=%s its screen is not shown: %s", r[i].guest_id, strerror(-result));
+    }
+}
+
 static int sync_once(struct agent *a, struct cx *cx, struct http_client *c, bool wait)
 {
     static const char *const headers[][2] = { { "Content-Type", "application/json" } };
@@ -291,6 +308,7 @@ static int sync_once(struct agent *a, struct cx *cx, struct http_client *c, bool
     pthread_mutex_lock(&a->lock);
     acknowledge(a, cx, &sent);
     pthread_mutex_unlock(&a->lock);
+    show_screens(a, cx, answer.relays);
     return sync_apply(a, cx, &answer);
 }
 

@@ -5,6 +5,7 @@
 
 #include "auth/who.h"
 #include "base/log.h"
+#include "compute/console.h"
 #include "compute/report.h"
 #include "image/sweep.h"
 
@@ -24,6 +25,7 @@ struct timers {
 static int expire(struct cx *cx, void *arg)
 {
     cx->who = who_system();
+    TRY(console_expire(cx));
     return compute_expire(cx);
 }
 

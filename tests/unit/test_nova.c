@@ -437,7 +437,7 @@ static void consoles(void **state)
     expect(r = act("p", id, "{\"os-getConsoleOutput\":{\"length\":5}}"), 200);
     assert_non_null(strstr(text(r, "output"), "5 lines"));
     expect(r = act("p", id, "{\"os-getVNCConsole\":{\"type\":\"novnc\"}}"), 200);
-    assert_non_null(strstr(text(r, "console/url"), "https://cloud/vnc_auto.html?path=%3Ftoken%3D"));
+    assert_non_null(strstr(text(r, "console/url"), "https://cloud/novnc/vnc_lite.html?path=vnc%3Ftoken%3D"));
     expect(r = call_mv("2.8", "p", "POST", P("/v2.1/servers/%s/remote-consoles", id), "{\"remote_console\":{\"protocol\":\"vnc\",\"type\":\"novnc\"}}"),
            200);
     assert_string_equal(text(r, "remote_console/type"), "novnc");

@@ -158,7 +158,7 @@ static int console_url(struct cx *cx, struct req *rq, const char **ret_url)
 
     TRY(nova_server(cx, rq, &s));
     TRY(console_ticket(cx, &s, "novnc", &ticket));
-    *ret_url = cx_printf(cx, "%s/vnc_auto.html?path=%%3Ftoken%%3D%s", req_base_url(rq), ticket);
+    *ret_url = cx_printf(cx, "%s/novnc/vnc_lite.html?path=vnc%%3Ftoken%%3D%s", req_base_url(rq), ticket);
     return 0;
 }
 
