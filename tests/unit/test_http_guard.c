@@ -5,12 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fuzz/corpus.h"
 #include "../fuzz/fuzz_guard.c"
 
 struct probe {
@@ -121,34 +119,14 @@ static void test_nul_in_a_field(void **state)
     assert_non_null(http_guard(&head, &framing));
 }
 
-static void run_file(const char *folder, const char *name)
+static void run_seed(const char *name, const uint8_t *data, size_t size)
 {
-    uint8_t data[65536];
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "re");
-    assert_non_null(f);
-    LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof data, f));
-    fclose(f);
+    LLVMFuzzerTestOneInput(data, size);
 }
 
 static void test_corpus(void **state)
 {
-    char here[] = __FILE__, folder[4096];
-    int files_n = 0;
-
-    /* The path is as the compiler was given it, relative to the build folder, where tests are run. */
-    snprintf(folder, sizeof folder, "%s/../fuzz/corpus/guard", dirname(here));
-    DIR *dir = opendir(folder);
-    assert_non_null(dir);
-    for (struct dirent *e; (e = readdir(dir));)
-        if (e->d_name[0] != '.') {
-            run_file(folder, e->d_name);
-            files_n++;
-        }
-    closedir(dir);
-    assert_true(files_n > 0);
+    assert_true(corpus_each("guard", run_seed) > 0);
 }
 
 int main(void)

@@ -103,7 +103,7 @@ int core_dump(const struct face *const *faces, struct jwriter *w)
 
     jw_array(w);
     for (const struct face *const *f = faces; *f; f++)
-        for (const struct route *const *t = (*f)->tables; *t; t++)
+        for (const struct route *const *t = (*f)->tables; *t && !(*f)->mv_ignored; t++) /* an alias has no rows of its own */
             for (const struct route *r = *t; r->method; r++)
                 broken += !dump_route(w, *f, r);
     jw_end(w);
