@@ -60,22 +60,19 @@ static size_t utf8_length(const unsigned char *s, size_t n)
     return len;
 }
 
-/* Bytes that stand for themselves. */
-static bool is_plain(unsigned char c)
-{
-    return c >= ' ' && c < 127 && c != '"' && c != '\\';
-}
+/* Bytes that stand for themselves; a table, because every byte of every answer is asked. */
+static const bool is_plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
 static void put_escaped(struct buf *b, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text, *start = s;
 
-    while (is_plain(*s))
+    while (is_plain[*s])
         s++;
     const unsigned char *end = s + strlen((const char *)s);
     buf_putc(b, '"');
     while (s < end) {
-        if (is_plain(*s)) {
+        if (is_plain[*s]) {
             s++;
             continue;
         }

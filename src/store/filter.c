@@ -98,10 +98,12 @@ static int put_cond(struct sql *q, const struct filter_cond *c)
     return 0;
 }
 
-/* NULL sorts as the lowest value, on every engine. */
+/* NULL sorts as the lowest value, on every engine.  What is never null, numbers and keys, stands bare, so that an index
+ * can give the order. */
 static void put_sort_value(struct sql *q, const struct field *f, const char *of)
 {
-    buf_printf(&q->text, "COALESCE(%s%s,%s)", of, f->name, is_text(f) ? "''" : "0");
+    bool never_null = !is_text(f) || f < q->t->columns + q->t->n_key;
+    buf_printf(&q->text, never_null ? "%s%s" : "COALESCE(%s%s,'')", of, f->name);
 }
 
 /* "after the marker" for keys k1..kn: k1 > m1 OR (k1 = m1 AND (k2 > m2 OR ...)), each in its own direction. */
