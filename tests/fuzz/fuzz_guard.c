@@ -7,9 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fuzz.h"
 #include "http/guard.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Cuts '*rest' at 'end'; what comes after it stays in '*rest'. */
 static char *cut(char **rest, char end)
