@@ -13,6 +13,7 @@
 #include "cli/host.h"
 #include "cli/process.h"
 #include "cli/steps.h"
+#include "cli/trust.h"
 
 enum { PASSWORD_CHARS = 24 };
 /* The group QEMU runs as: it may read images. */
@@ -181,6 +182,7 @@ const struct step prepare_steps[] = {
     { "name in /etc/hosts", make_hosts_entry },
     { "first passwords", make_passwords },
     { "certificates", make_certificates },
+    { "trust in them", trust_ensure },
     { "token keys", make_token_keys },
     { "configuration", confs_write },
     { 0 },

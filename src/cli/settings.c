@@ -42,6 +42,8 @@ static const struct field table[] = {
     STR(struct cli_settings, image_dir, .expected = "guest images to preload"),
     STR(struct cli_settings, driver, .preset = "real", .expected = "\"real\", or \"fake:SOCKET\" for tests"),
     STR(struct cli_settings, kvm, .preset = "auto", .one_of = kvm_values, .expected = "auto: by trial; no: never"),
+    BOOL(struct cli_settings, trust_ca, .preset = "true",
+         .expected = "programs on this machine trust the cloud's authority (not with ALAMO_ROOT)"),
     STR(struct cli_settings, admin_password, .expected = "the administrator's first password; default: random"),
     STR(struct cli_settings, demo_password, .expected = "the first user's; default: random"),
     { 0 },
@@ -212,6 +214,8 @@ static const char *text_of(struct cx *cx, const struct field *f, const struct cl
 
     if (f->type == FIELD_INT)
         return cx_printf(cx, "%d", *(const int *)(const void *)member);
+    if (f->type == FIELD_BOOL)
+        return *(const bool *)(const void *)member ? "true" : "false";
     if (f->type == FIELD_STR) {
         const char *value = *(const char *const *)(const void *)member;
         return value ? value : "";

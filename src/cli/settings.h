@@ -19,6 +19,7 @@ struct cli_settings {
     const char *config_dir, *data_dir, *run_dir;
     const char *image_dir; /* guest images to preload; NULL: those of this tree or package */
     const char *driver, *kvm;
+    bool trust_ca;
     const char *admin_password, *demo_password; /* first passwords; NULL: random ones */
 };
 
