@@ -84,7 +84,7 @@ static int run_route(struct cx *cx, void *arg)
     if (rq->pending) {
         cx->kind = rq->pending;
         cx->text = rq->pending_text;
-        cx->type = NULL;
+        cx->type = rq->pending_type;
         return -EINVAL;
     }
     TRY(rq->route->handle(cx, rq));
@@ -150,6 +150,7 @@ static void prepare(void *arg)
     struct req *rq = arg;
     if (!rq->pending && rq->route->prepare(&rq->cx, rq) < 0) {
         rq->pending = rq->cx.kind;
+        rq->pending_type = rq->cx.type;
         rq->pending_text = rq->cx.text;
         fail_clear(&rq->cx);
     }

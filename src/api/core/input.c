@@ -250,6 +250,7 @@ void req_read_body(struct req *rq)
 {
     if (read_body(rq) < 0) {
         rq->pending = rq->cx.kind;
+        rq->pending_type = rq->cx.type;
         rq->pending_text = rq->cx.text;
         fail_clear(&rq->cx);
     }

@@ -27,7 +27,7 @@ struct req {
     bool is_bulk;
     const char *admin_member; /* a member that only admins may give was given */
     enum kind pending;        /* what was wrong with the body; told only to those who may call */
-    const char *pending_text;
+    const char *pending_type, *pending_text;
 
     void *kept;
     const void *view_context;
