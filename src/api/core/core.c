@@ -166,6 +166,7 @@ static void prepared(void *arg)
     }
     give_up(rq);
     rq->cx.kind = rq->pending;
+    rq->cx.type = rq->pending_type;
     rq->cx.text = rq->pending_text;
     answer(rq, -EINVAL);
 }
