@@ -137,7 +137,7 @@ static void the_first_list_of_groups_has_the_default_one(void **state)
     assert_int_equal(json_array_size(at(r, "security_groups.0.security_group_rules")), 4);
     assert_true(json_is_null(at(r, "security_groups.0.security_group_rules.0.port_range_min")));
     assert_error(POST(demo(), V2 "/security-group-rules", "{\"security_group_rule\":{\"security_group_id\":\"%s\",\"direction\":\"ingress\",\"protocol\":\"tcp\",\"port_range_min\":-1}}",
-                      text_at(r, "security_groups.0.id")), 400, "HTTPBadRequest");
+                      text_at(r, "security_groups.0.id")), 400, "SecurityGroupInvalidPortValue");
 }
 
 static void quotas_stop_and_tell(void **state)
