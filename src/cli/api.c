@@ -221,27 +221,35 @@ static int login_as(struct cli *cli, const char *user, const char *file, struct 
         return fail(cli->cx, KIND_UNAVAILABLE, "there is no %s: run alamo up", path);
     char *line = cx_strdup(cli->cx, password);
     line[strcspn(line, "\r\n")] = 0;
-    *ret_api = api_new(cli);
-    int r = login(*ret_api, user, line);
+    struct api *api = api_new(cli);
+    int r = login(api, user, line);
     const char *other = getenv("OS_PASSWORD"), *other_user = getenv("OS_USERNAME");
     if (r < 0 && cli->cx->kind == KIND_UNAUTHENTICATED && other && str_eq(other_user, user)) {
         fail_clear(cli->cx);
-        r = login(*ret_api, user, other);
+        r = login(api, user, other);
     }
     if (r < 0 && cli->cx->kind == KIND_UNAUTHENTICATED)
         return fail(cli->cx, KIND_UNAUTHENTICATED,
                     "%s's password is not the one in %s any more: write the new one there, or set "
                     "OS_USERNAME and OS_PASSWORD",
                     user, path);
-    return r;
+    TRY(r);
+    *ret_api = api;
+    return 0;
 }
 
 int api_login_admin(struct cli *cli, struct api **ret_api)
 {
-    return login_as(cli, cli->settings.admin_user, "admin.password", ret_api);
+    if (!cli->admin)
+        TRY(login_as(cli, "admin", "admin.password", &cli->admin));
+    *ret_api = cli->admin;
+    return 0;
 }
 
 int api_login_demo(struct cli *cli, struct api **ret_api)
 {
-    return login_as(cli, cli->settings.demo_user, "demo.password", ret_api);
+    if (!cli->demo)
+        TRY(login_as(cli, cli->settings.demo_user, "demo.password", &cli->demo));
+    *ret_api = cli->demo;
+    return 0;
 }

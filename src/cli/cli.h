@@ -7,11 +7,14 @@
 
 #include "cli/settings.h"
 
+struct api; /* api.h */
+
 struct cli {
     struct cx *cx;
     struct cli_settings settings;
-    bool confs_changed; /* what runs, runs with an older configuration */
-    int argc;           /* words after the command's name */
+    struct api *admin, *demo; /* logged in; NULL: not yet */
+    bool confs_changed;       /* what runs, runs with an older configuration */
+    int argc;                 /* words after the command's name */
     char **argv;
 };
 

@@ -16,7 +16,7 @@ const char *confs_openrc(struct cli *cli, const char *user)
 {
     const struct cli_settings *s = &cli->settings;
 
-    if (str_eq(user, "admin") || str_eq(user, s->admin_user))
+    if (str_eq(user, "admin"))
         return cli_config_file(cli, "admin-openrc.sh");
     if (str_eq(user, "demo") || str_eq(user, s->demo_user))
         return cli_config_file(cli, "demo-openrc.sh");
@@ -51,7 +51,6 @@ static const char *alamod_conf(struct cli *cli)
     put(&b, "data_dir", s->data_dir);
     put(&b, "user", s->user);
     put(&b, "region", s->region);
-    put(&b, "admin_user", s->admin_user);
     put(&b, "demo_user", s->demo_user);
     put(&b, "fixed_range", s->fixed_range);
     put(&b, "floating_range", s->floating_range);
@@ -139,7 +138,7 @@ int confs_write(struct cli *cli)
     const int results[] = {
         files_text(cli, cli_config_file(cli, "alamod.conf"), alamod_conf(cli), OWNER_ROOT, 0644),
         files_text(cli, cli_config_file(cli, "agent.conf"), agent_conf(cli), OWNER_ROOT, 0644),
-        write_openrc(cli, "admin", s->admin_user, s->admin_user),
+        write_openrc(cli, "admin", "admin", "admin"),
         write_openrc(cli, "demo", s->demo_user, s->demo_user),
     };
     int changed = 0;

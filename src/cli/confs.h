@@ -7,5 +7,5 @@
 int confs_write(struct cli *cli) MUST_CHECK;
 /* "https://192.0.2.2:8443" */
 const char *confs_url(struct cli *cli);
-/* The openrc of "admin", "demo", or either's user name; NULL: of nobody known. */
+/* The openrc of "admin", or of "demo" or the first user's name; NULL: of nobody known. */
 const char *confs_openrc(struct cli *cli, const char *user);

@@ -33,7 +33,6 @@ static const struct field table[] = {
         .expected = "where servers' questions to 169.254.169.254 end"),
     STR(struct cli_settings, user, .preset = "alamo", .expected = "system user of the controller"),
     STR(struct cli_settings, region, .preset = "RegionOne", .expected = "name of the region"),
-    STR(struct cli_settings, admin_user, .preset = "admin", .expected = "the administrator"),
     STR(struct cli_settings, demo_user, .preset = "demo", .expected = "the first user, and that user's project"),
     STR(struct cli_settings, host_name, .expected = "name of this machine in the cloud; default: its host name"),
     STR(struct cli_settings, config_dir, .preset = "/etc/alamo", .expected = "settings, certificates, passwords"),

@@ -14,7 +14,7 @@ struct cli_settings {
     struct strs dmz, dns;
     const char *https_address; /* NULL: public_address */
     int https_port, http_port, agent_port, metadata_port;
-    const char *user, *region, *admin_user, *demo_user;
+    const char *user, *region, *demo_user;
     const char *host_name; /* NULL: the host's */
     const char *config_dir, *data_dir, *run_dir;
     const char *image_dir; /* guest images to preload; NULL: those of this tree or package */
