@@ -182,6 +182,34 @@ static const struct port_ip *kept(const struct list *keep, const bool *used, con
     return NULL;
 }
 
+static bool in_pools(const struct subnet *s, struct address a)
+{
+    const struct ip_pool *pool = s->pools.items;
+    struct address first, last;
+
+    for (size_t i = 0; i < s->pools.n; i++)
+        if (address_parse(pool[i].start, &first) && address_parse(pool[i].end, &last) && address_compare(first, a) <= 0 &&
+            address_compare(a, last) <= 0)
+            return true;
+    return false;
+}
+
+/* Who uses another's network chooses among what its owner gives away: beyond the pools lie the gateway and other machinery,
+ * and who had their addresses could answer for them.  On a flat network the hosts hold the gateway's. */
+static int check_choice(struct cx *cx, const struct port *p, const struct subnet *s, struct address a)
+{
+    struct network n;
+    int r = store_find(cx, &network_table, &n, "id=$1", ARGS(p->network_id));
+
+    TRY(r);
+    if (!r || (!network_owned(cx, &n) && !in_pools(s, a)))
+        return fail_policy(cx, "create_port and (rule:create_port:fixed_ips)");
+    if (str_eq(n.network_type, "flat") && str_eq(s->gateway_ip, address_text(cx->arena, a)))
+        return fail_type(cx, KIND_CONFLICT, "IpAddressAlreadyAllocated", "IP address %s already allocated in subnet %s: it is the gateway's.",
+                         s->gateway_ip, s->id);
+    return 0;
+}
+
 static int take_one(struct cx *cx, struct port *p, struct list subnets, const struct port_ip *want, struct list *done)
 {
     const struct subnet *s = NULL;
@@ -199,6 +227,8 @@ static int take_one(struct cx *cx, struct port *p, struct list subnets, const st
         return fail_type(cx, KIND_INVALID, "AllocationOnAutoAddressSubnet",
                          "IPv6 address %s cannot be directly assigned to a port on subnet %s as the subnet is configured for "
                          "automatic addresses.", want->ip_address, s->id);
+    if (!subnet_is_slaac(s))
+        TRY(check_choice(cx, p, s, a));
     int r = in_use(cx, s->id, address_text(cx->arena, a));
     TRY(r);
     if (r)

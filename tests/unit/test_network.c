@@ -163,6 +163,36 @@ static void on_a_shared_network_nobody_takes_a_neighbours_place(void **state)
     FAILS(c, call(c, as_bob, run_subnet, &s), KIND_FORBIDDEN, "PolicyNotAuthorized");
 }
 
+static int attach_one(struct cx *cx, void *arg)
+{
+    struct list nics;
+    return network_attach(cx, cx->who->project_id, "s-1", NIC_LIST, (struct list){ arg, 1 }, (struct strs){ 0 }, &nics);
+}
+
+/* Whoever had the gateway's address could answer for it, and would see what all others send outside. */
+static void the_gateway_of_a_shared_network_is_no_guests(void **state)
+{
+    struct cloud *c = *state;
+    const char *flat = id_of(c, "SELECT id FROM network WHERE name='private'");
+    struct port_ip want = { .ip_address = "172.31.0.1" };
+    struct port p = port_request(flat);
+
+    p.auto_ips = false;
+    p.ips = (struct list){ &want, 1 };
+    FAILS(c, call(c, as_bob, run_port, &p), KIND_FORBIDDEN, "PolicyNotAuthorized");
+    struct nic_request rq = { .network_id = flat, .fixed_ip = want.ip_address };
+    FAILS(c, call(c, as_bob, attach_one, &rq), KIND_FORBIDDEN, "PolicyNotAuthorized");
+    p = port_request(flat);
+    p.auto_ips = false;
+    p.ips = (struct list){ &want, 1 };
+    FAILS(c, call(c, as_boss, run_port, &p), KIND_CONFLICT, "IpAddressAlreadyAllocated");
+    want.ip_address = "172.31.0.200";
+    p = port_request(flat);
+    p.auto_ips = false;
+    p.ips = (struct list){ &want, 1 };
+    assert_int_equal(call(c, as_bob, run_port, &p), 0);
+}
+
 static int three_ports_one_bad(struct cx *cx, void *net)
 {
     for (int i = 0; i < 3; i++) {
@@ -534,6 +564,7 @@ int main(void)
         WITH_CLOUD(subnets_of_a_network_do_not_overlap),
         WITH_CLOUD(a_foreign_network_is_not_there),
         WITH_CLOUD(on_a_shared_network_nobody_takes_a_neighbours_place),
+        WITH_CLOUD(the_gateway_of_a_shared_network_is_no_guests),
         WITH_CLOUD(one_bad_of_many_leaves_none),
         WITH_CLOUD(a_project_has_a_default_group),
         WITH_CLOUD(rules_are_checked),
