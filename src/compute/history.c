@@ -75,29 +75,29 @@ int history_end(struct cx *cx, const char *server_id, const char *request_id, co
     return 0;
 }
 
-/* The caller may see the history of this server, which may be gone. */
-static int check_visible(struct cx *cx, const char *server_id)
+/* The server is, or was, the caller's. */
+static int check_owner(struct cx *cx, const char *server_id, bool past)
 {
-    const char *project = cx->who->is_admin ? "" : cx->who->project_id ? cx->who->project_id : "-"; /* "-": nobody's */
+    const char *project = cx->who->is_admin ? "" : cx->who->project_id ? cx->who->project_id : "-";
     int64_t n;
     int r = store_int(cx, &n,
                       "SELECT 1 FROM server WHERE id=$1 AND ($2='' OR project_id=$2) UNION ALL "
-                      "SELECT 1 FROM server_past WHERE id=$1 AND ($2='' OR project_id=$2)",
-                      ARGS(server_id, project));
+                      "SELECT 1 FROM server_past WHERE $3=1 AND id=$1 AND ($2='' OR project_id=$2)",
+                      ARGS(server_id, project, (int)past));
     TRY(r);
     return r ? 0 : fail(cx, KIND_NOT_FOUND, "Instance %.64s could not be found.", server_id);
 }
 
-int history_list(struct cx *cx, const char *server_id, const struct filter *filter, struct list *ret_actions)
+int history_list(struct cx *cx, const char *server_id, bool past, const struct filter *filter, struct list *ret_actions)
 {
-    TRY(check_visible(cx, server_id));
+    TRY(check_owner(cx, server_id, past));
     return store_list_filtered(cx, &server_action_table, ret_actions, filter, "server_id=$1", ARGS(server_id));
 }
 
-int history_get(struct cx *cx, const char *server_id, const char *request_id, struct server_action *ret_action,
+int history_get(struct cx *cx, const char *server_id, bool past, const char *request_id, struct server_action *ret_action,
                 struct list *ret_events)
 {
-    TRY(check_visible(cx, server_id));
+    TRY(check_owner(cx, server_id, past));
     int r = store_find(cx, &server_action_table, ret_action, "server_id=$1 AND request_id=$2", ARGS(server_id, request_id));
     TRY(r);
     if (!r)

@@ -27,8 +27,8 @@ int history_begin(struct cx *cx, const struct server *server, const char *action
 int history_note(struct cx *cx, const struct server *server, const char *action, const char *event, const char *error) MUST_CHECK;
 /* Ends what is open: of the call 'request_id', or (NULL) all but what open tasks belong to.  'error': NULL is success. */
 int history_end(struct cx *cx, const char *server_id, const char *request_id, const char *error) MUST_CHECK;
-/* Newest first (struct server_action), also of servers that are gone; scoped by the caller's project. */
-int history_list(struct cx *cx, const char *server_id, const struct filter *filter, struct list *ret_actions) MUST_CHECK;
+/* Those of a server of the caller's project (struct server_action); the filter's id column is request_id. 'past': also of one that is gone.  Errors: NOT_FOUND. */
+int history_list(struct cx *cx, const char *server_id, bool past, const struct filter *filter, struct list *ret_actions) MUST_CHECK;
 /* One and its events (struct server_event).  Errors: NOT_FOUND. */
-int history_get(struct cx *cx, const char *server_id, const char *request_id, struct server_action *ret_action,
+int history_get(struct cx *cx, const char *server_id, bool past, const char *request_id, struct server_action *ret_action,
                 struct list *ret_events) MUST_CHECK;

@@ -33,14 +33,14 @@ static struct strmap properties_of(struct cx *cx, const struct server *s, const 
 {
     struct strmap map = { 0 };
 
-    for (size_t i = 0; i < rq->metadata.n; i++)
-        put(cx, &map, rq->metadata.items[i].key, rq->metadata.items[i].value);
     put(cx, &map, "image_type", rq->backup_type ? "backup" : "snapshot");
     put(cx, &map, "instance_uuid", s->id);
     put(cx, &map, "user_id", s->user_id);
     put(cx, &map, "base_image_ref", s->image_id ? s->image_id : "");
     if (rq->backup_type)
         put(cx, &map, "backup_type", rq->backup_type);
+    for (size_t i = 0; i < rq->metadata.n; i++) /* what the caller says goes before */
+        put(cx, &map, rq->metadata.items[i].key, rq->metadata.items[i].value);
     return map;
 }
 

@@ -254,6 +254,8 @@ static void parts_of_a_server(void **state)
     expect(r = call("p", "GET", P("/servers/%s/ips/private", id), NULL), 200);
     assert_int_equal(json_array_size(at(r, "private")), 1);
     expect(call("p", "GET", P("/servers/%s/ips/none", id), NULL), 404);
+    expect(r = call("p", "PUT", P("/servers/%s", id), "{\"server\":{\"accessIPv6\":\"0::BABE:220.12.22.2\"}}"), 200);
+    assert_string_equal(text(r, "server/accessIPv6"), "::babe:dc0c:1602");
     expect(r = call("p", "PUT", P("/servers/%s", id), "{\"server\":{\"name\":\"b\",\"accessIPv4\":\"192.0.2.7\"}}"), 200);
     assert_string_equal(text(r, "server/name"), "b");
     assert_null(at(r, "server/OS-EXT-STS:vm_state"));
@@ -445,6 +447,34 @@ static void consoles(void **state)
     expect(act("p", id, "{\"rebuild\":{}}"), 400);
 }
 
+static void history(void **state)
+{
+    const char *id = boot_active("p", "a");
+    struct reply r;
+
+    expect(act("p", id, "{\"os-stop\":null}"), 202);
+    expect(r = call_mv("2.79", "p", "GET", P("/v2.1/servers/%s/os-instance-actions?limit=1", id), NULL), 200);
+    assert_int_equal(json_array_size(at(r, "instanceActions")), 1);
+    assert_non_null(text(r, "links/0/href"));
+    expect(r = call("p", "GET", P("/servers/%s/os-instance-actions", id), NULL), 200);
+    assert_int_equal(json_array_size(at(r, "instanceActions")), 2);
+    const char *request = text(r, "instanceActions/1/request_id");
+    expect(r = call("p", "GET", P("/servers/%s/os-instance-actions/%s", id, request), NULL), 200);
+    assert_string_equal(text(r, "instanceAction/action"), "create");
+    assert_null(at(r, "instanceAction/events"));
+    expect(r = call("p:admin", "GET", P("/servers/%s/os-instance-actions/%s", id, request), NULL), 200);
+    assert_string_equal(text(r, "instanceAction/events/0/result"), "Success");
+    expect(r = call_mv("2.62", "p", "GET", P("/v2.1/servers/%s/os-instance-actions/%s", id, request), NULL), 200);
+    assert_null(at(r, "instanceAction/events/0/host"));
+    assert_non_null(text(r, "instanceAction/events/0/hostId"));
+    expect(call("p", "GET", P("/servers/%s/os-instance-actions/req-none", id), NULL), 404);
+    expect(call("p", "DELETE", P("/servers/%s", id), NULL), 204);
+    report((struct says){ .host = "h1" });
+    expect(r = call("p", "GET", P("/servers/%s/os-instance-actions", id), NULL), 404);
+    expect(r = call_mv("2.21", "p", "GET", P("/v2.1/servers/%s/os-instance-actions", id), NULL), 200);
+    expect(call_mv("2.21", "q", "GET", P("/v2.1/servers/%s/os-instance-actions", id), NULL), 404);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +494,7 @@ int main(void)
         NOVA_TEST(groups_keep_servers_apart),
         NOVA_TEST(security_groups_the_old_way),
         NOVA_TEST(consoles),
+        NOVA_TEST(history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static int actions_list(struct cx *cx, struct req *rq)
     if (req_mv(rq) >= MV(2, 58))
         TRY(nova_check_query(rq, known_query));
     TRY(read_pages(cx, rq, &f));
-    TRY(history_list(cx, req_path(rq, "id"), &f, &actions));
+    TRY(history_list(cx, req_path(rq, "id"), req_mv(rq) >= MV(2, 21), &f, &actions));
     const struct server_action *a = actions.items;
     struct jwriter *w = reply_writer(rq);
     jw_object(w);
@@ -103,7 +103,7 @@ static int actions_show(struct cx *cx, struct req *rq)
     struct server_action a;
     struct list events;
 
-    TRY(history_get(cx, req_path(rq, "id"), req_path(rq, "request"), &a, &events));
+    TRY(history_get(cx, req_path(rq, "id"), req_mv(rq) >= MV(2, 21), req_path(rq, "request"), &a, &events));
     const struct server_event *e = events.items;
     struct jwriter *w = reply_writer(rq);
     jw_object(w);

@@ -6,7 +6,7 @@
 extern const struct route nova_version_routes[], nova_server_routes[], nova_create_routes[], nova_action_routes[],
     nova_metadata_routes[], nova_tag_routes[], nova_interface_routes[], nova_history_routes[], nova_flavor_routes[],
     nova_keypair_routes[], nova_host_routes[], nova_aggregate_routes[], nova_group_routes[], nova_quota_routes[],
-    nova_usage_routes[], nova_security_group_routes[];
+    nova_usage_routes[], nova_security_group_routes[], nova_image_routes[];
 
 #define NOVA_MOUNT "/compute/v2.1"
 enum { NOVA_PAGE_MAX = 1000 };
@@ -34,7 +34,6 @@ int nova_server(struct cx *cx, struct req *rq, struct server *ret_server) MUST_C
 int nova_reply_server(struct cx *cx, struct req *rq, const struct server *server) MUST_CHECK;
 /* What the lower-case hex SHA-224 of project and host is called: "hostId". */
 const char *nova_host_id(struct arena *a, const char *project_id, const char *host_name);
-/* {code, created, message, details} of servers. */
 bool nova_is_name(const char *s);   /* printable, no space at either end */
 bool nova_is_base64(const char *s);
 bool nova_is_id(const char *s);     /* a UUID, with dashes or without */

@@ -225,8 +225,6 @@ static int servers_change(struct cx *cx, struct req *rq)
 
     TRY(nova_server(cx, rq, &s));
     TRY(req_overlay(rq, &s));
-    s.access_ip_v4 = s.access_ip_v4 ? s.access_ip_v4 : "";
-    s.access_ip_v6 = s.access_ip_v6 ? s.access_ip_v6 : "";
     TRY(server_change(cx, &s));
     return reply_look(cx, rq, &s, LOOK_CHANGED);
 }
