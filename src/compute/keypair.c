@@ -18,7 +18,7 @@ int keypair_add(struct cx *cx, struct keypair *keypair)
     int64_t used = 0, limit = quota_default("key_pairs"), last = 0, n;
     int r;
 
-    TRY(sshkey_fingerprint(cx, keypair->public_key, &keypair->fingerprint));
+    TRY((str_eq(keypair->type, "x509") ? x509key_fingerprint : sshkey_fingerprint)(cx, keypair->public_key, &keypair->fingerprint));
     if (cx->who->project_id)
         TRY(quota_limit(cx, cx->who->project_id, "key_pairs", &limit));
     TRY(store_int(cx, &used, "SELECT count(*) FROM keypair WHERE user_id=$1", ARGS(keypair->user_id)));

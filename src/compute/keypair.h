@@ -7,9 +7,9 @@ struct keypair {
     const char *user_id;     /* owner */
     const char *name;        /* 1 to 255 bytes, unique per owner */
     int64_t id;              /* a number, shown in details */
-    const char *type;        /* "ssh" */
-    const char *public_key;  /* OpenSSH's one-line form, 16 KiB at most */
-    const char *fingerprint; /* MD5 of the key blob, hex with colons */
+    const char *type;        /* "ssh", "x509" */
+    const char *public_key;  /* OpenSSH's one-line form, or a certificate in PEM; 16 KiB at most */
+    const char *fingerprint; /* MD5 of the key blob, or SHA-1 of the certificate; hex with colons */
     int64_t created_at;
 };
 extern const struct table keypair_table;
@@ -32,3 +32,10 @@ int keypair_remove(struct cx *cx, const char *user_id, const char *name) MUST_CH
 int sshkey_make(struct cx *cx, const char *comment, const char **ret_public, const char **ret_private) MUST_CHECK;
 /* Errors: INVALID. */
 int sshkey_fingerprint(struct cx *cx, const char *public_key, const char **ret_fingerprint) MUST_CHECK;
+
+/* ---- pure: compute/x509key.c ---- */
+
+/* Makes an RSA pair whose public half is a certificate for the login 'user'; both in PEM.  Errors: INTERNAL. */
+int x509key_make(struct cx *cx, const char *user, const char **ret_certificate, const char **ret_private) MUST_CHECK;
+/* Errors: INVALID. */
+int x509key_fingerprint(struct cx *cx, const char *certificate, const char **ret_fingerprint) MUST_CHECK;

@@ -336,6 +336,12 @@ static void keypairs(void **state)
     expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"k\"}}"), 409);
     expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"m\",\"public_key\":\"ssh-rsa nonsense\"}}"), 400);
     expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"a/b\"}}"), 400);
+    expect(r = call_mv("2.2", "p", "POST", "/v2.1/os-keypairs", "{\"keypair\":{\"name\":\"w\",\"type\":\"x509\"}}"), 201);
+    assert_string_equal(text(r, "keypair/type"), "x509");
+    assert_int_equal(strlen(text(r, "keypair/fingerprint")), 59);
+    assert_non_null(strstr(text(r, "keypair/public_key"), "-----BEGIN CERTIFICATE-----"));
+    expect(call_mv("2.2", "p", "POST", "/v2.1/os-keypairs", "{\"keypair\":{\"name\":\"v\",\"type\":\"x509\",\"public_key\":\"x\"}}"), 400);
+    expect(call_mv("2.2", "p", "DELETE", "/v2.1/os-keypairs/w", NULL), 204);
     expect(r = call("p", "GET", "/os-keypairs", NULL), 200);
     assert_int_equal(json_array_size(at(r, "keypairs")), 2);
     expect(call("q", "GET", "/os-keypairs/k", NULL), 404);

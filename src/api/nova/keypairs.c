@@ -25,7 +25,7 @@ EMIT(emit_null)
 }
 
 /* clang-format off */
-static const char *const types[] = { "ssh", NULL };
+static const char *const types[] = { "ssh", "x509", NULL };
 #define T struct keypair_in
 static const struct field create_fields[] = {
     STR(T, name, .required = true, .min = 1, .max = 255, .check = is_keypair_name, .expected = "It must be printable, without '/'."),
@@ -106,7 +106,10 @@ static int prepare_key(struct cx *cx, struct req *rq)
 
     if (!in || in->public_key)
         return 0;
-    TRY(sshkey_make(cx, "Generated-by-Nova", &made->public_key, &made->private_key));
+    if (str_eq(in->type, "x509"))
+        TRY(x509key_make(cx, "root", &made->public_key, &made->private_key));
+    else
+        TRY(sshkey_make(cx, "Generated-by-Nova", &made->public_key, &made->private_key));
     req_keep(rq, made);
     return 0;
 }
@@ -115,7 +118,7 @@ static int keypairs_create(struct cx *cx, struct req *rq)
 {
     const struct keypair_in *in = req_body(rq);
     const struct made_key *made = req_kept(rq);
-    struct keypair kp = { .name = in->name, .type = "ssh", .public_key = made ? made->public_key : in->public_key };
+    struct keypair kp = { .name = in->name, .type = in->type ? in->type : "ssh", .public_key = made ? made->public_key : in->public_key };
 
     TRY(read_owner(cx, in->user_id, &kp.user_id));
     TRY(keypair_add(cx, &kp));
