@@ -165,6 +165,8 @@ static int check_ipv6_modes(struct cx *cx, const struct subnet *s, struct cidr c
                          "both attributes are set, they must be the same value.", s->ipv6_ra_mode, s->ipv6_address_mode);
     if ((subnet_is_slaac(s) || str_eq(s->ipv6_ra_mode, "slaac") || str_eq(s->ipv6_ra_mode, "dhcpv6-stateless")) && c.bits != 64)
         return invalid(cx, "Invalid CIDR for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64.");
+    if ((s->ipv6_ra_mode || s->ipv6_address_mode) && c.bits < 64)
+        return invalid(cx, "Invalid CIDR for DHCPv6: no more than a /64 is served.");
     return 0;
 }
 

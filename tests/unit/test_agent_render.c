@@ -240,6 +240,51 @@ static void test_dnsmasq_takes_it(void **state)
         fail_msg("%s", cx->text);
 }
 
+/* dnsmasq serves all networks of the host: what one of them has that it would not take is left out. */
+static void test_dnsmasq_survives_any_subnet(void **state)
+{
+    struct cx *cx = *state;
+    struct dnsmasq_texts t;
+    struct wire_subnet odd[] = {
+        { .id = "11111111-0000-4000-8000-000000000005", .cidr = "fd01::/48", .ip_version = 6, .dhcp = true, .ipv6_mode = "dhcpv6-stateful" },
+        { .id = "11111111-0000-4000-8000-000000000006", .cidr = "fd02::/80", .ip_version = 6, .dhcp = true, .ipv6_mode = "slaac" },
+        { .id = "11111111-0000-4000-8000-000000000007", .cidr = "nonsense", .ip_version = 4, .dhcp = true, .dhcp_ip = "10.2.0.2" },
+    };
+    const struct wire_network evil = { .id = NET_A, .isolated = true, .subnets = LIST_OF(odd) };
+    const struct wire_network *both[] = { &evil, &flat };
+    struct net_plan mixed = plan;
+    mixed.networks = both;
+    assert_int_equal(render_dnsmasq(cx, &mixed, &files, &t), 0);
+    has(t.conf, ",10.0.0.0,static,255.255.255.0,");
+    lacks(t.conf, "fd01::");
+    lacks(t.conf, "fd02::");
+}
+
+/* Words that mean something else in a line of dhcp-hostsfile. */
+static void test_dnsmasq_host_names(void **state)
+{
+    struct cx *cx = *state;
+    struct dnsmasq_texts t;
+    struct wire_lease named[] = { { "fa:16:3e:00:00:01", "10.0.0.11", "ignore", PORT_1 },
+                                  { "fa:16:3e:00:00:02", "10.0.0.12", "Infinite", PORT_2 },
+                                  { "fa:16:3e:00:00:03", "10.0.0.13", "120h", NULL },
+                                  { "fa:16:3e:00:00:04", "10.0.0.14", "4h-vm", NULL } };
+    struct wire_subnet subnet = flat_subnets[0];
+    subnet.leases = (struct list)LIST_OF(named);
+    struct wire_network n = flat;
+    n.subnets = (struct list){ &subnet, 1 };
+    const struct wire_network *one[] = { &n };
+    struct net_plan p = plan;
+    p.networks = one;
+    p.n_networks = 1;
+    assert_int_equal(render_dnsmasq(cx, &p, &files, &t), 0);
+    has(t.hosts, ",10.0.0.11\n");
+    has(t.hosts, ",10.0.0.12\n");
+    has(t.hosts, ",10.0.0.13\n");
+    has(t.hosts, ",10.0.0.14,4h-vm\n");
+    has(t.names, "10.0.0.11 ignore.novalocal\n");
+}
+
 static struct strpair keys[] = { { "mine", "ssh-ed25519 AAAA me" } };
 static const struct wire_metadata metadata = { .hostname = "vm1",
                                                .name = "<vm & 1>",
@@ -367,6 +412,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nft_loads, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq_takes_it, begin, end),
+        cmocka_unit_test_setup_teardown(test_dnsmasq_survives_any_subnet, begin, end),
+        cmocka_unit_test_setup_teardown(test_dnsmasq_host_names, begin, end),
         cmocka_unit_test_setup_teardown(test_domain, begin, end),
         cmocka_unit_test_setup_teardown(test_metadata, begin, end),
         cmocka_unit_test_setup_teardown(test_big_set, begin, end),

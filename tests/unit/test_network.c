@@ -108,6 +108,9 @@ static void subnets_of_a_network_do_not_overlap(void **state)
     s.default_pools = false;
     s.pools = (struct list){ pools, 2 };
     FAILS(c, call(c, as_ann, run_subnet, &s), KIND_CONFLICT, "OverlappingAllocationPools");
+    s = subnet_request(net, "fd00:5::/48"); /* dnsmasq serves no more than a /64 */
+    s.ipv6_address_mode = s.ipv6_ra_mode = "dhcpv6-stateful";
+    FAILS(c, call(c, as_ann, run_subnet, &s), KIND_INVALID, "InvalidInput");
     s = subnet_request(net, "224.0.0.0/24");
     assert_true(call(c, as_ann, run_subnet, &s) < 0);
 }

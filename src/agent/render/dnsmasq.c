@@ -1,6 +1,7 @@
 #include "agent/render/render.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "agent/render/address.h"
 #include "base/buf.h"
@@ -107,6 +108,16 @@ static void put_range6(struct out *o, const struct wire_subnet *s, const struct 
     }
 }
 
+/* A name that dnsmasq would take for a word of its own in a host's line, or for the time of a lease. */
+static bool is_word_of_dnsmasq(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    size_t unit = digits ? strspn(name + digits, "wWdDhHmMsS") : 0;
+
+    return strcasecmp(name, "ignore") == 0 || strcasecmp(name, "infinite") == 0 ||
+           (digits && unit <= 1 && !name[digits + unit]);
+}
+
 static void put_leases(struct out *o, const struct wire_network *n, const struct wire_subnet *s, bool dhcp)
 {
     struct arena *a = o->conf.arena;
@@ -117,32 +128,41 @@ static void put_leases(struct out *o, const struct wire_network *n, const struct
         if (!mac_valid(l->mac, NULL) || cidr_parse(l->ip, &ip) < 0)
             continue;
         const char *address = cidr_address(a, &ip), *name = label_from(a, l->hostname);
+        bool named = *name && !is_word_of_dnsmasq(name);
         if (dhcp)
             buf_printf(&o->hosts, ip.family == 6 ? "%s,set:%s,[%s]%s%s\n" : "%s,set:%s,%s%s%s\n", l->mac,
-                       tag_of(a, s), address, *name ? "," : "", name);
+                       tag_of(a, s), address, named ? "," : "", named ? name : "");
         if (*name && domain_valid(n->domain))
             buf_printf(&o->names, "%s %s.%s\n", address, name, n->domain);
     }
 }
 
-static int put_subnet(struct cx *cx, struct out *o, const struct wire_network *n, const struct wire_subnet *s)
+/* Ranges that dnsmasq would refuse to start with: IPv6 advertises /64 and nothing else, and serves no more than that. */
+static bool is_servable(const struct wire_subnet *s, const struct cidr *c)
+{
+    if (c->family == 4)
+        return s->dhcp_ip != NULL;
+    return str_eq(s->ipv6_mode, "dhcpv6-stateful") ? c->bits >= 64 : s->ipv6_mode && c->bits == 64;
+}
+
+/* One dnsmasq serves all networks: a subnet that it can't serve goes without, so that the others don't. */
+static void put_subnet(struct out *o, const struct wire_network *n, const struct wire_subnet *s)
 {
     struct cidr c;
     if (cidr_parse(s->cidr, &c) < 0)
-        return fail(cx, KIND_INVALID, "The subnet %s has no proper address range", tag_of(cx->arena, s));
-    bool dhcp = s->dhcp && (c.family == 6 ? s->ipv6_mode != NULL : s->dhcp_ip != NULL);
+        return;
+    bool dhcp = s->dhcp && is_servable(s, &c);
     put_leases(o, n, s, dhcp);
     if (!dhcp)
-        return 0;
+        return;
     if (c.family == 6) {
         put_range6(o, s, &c);
-        return 0;
+        return;
     }
-    buf_printf(&o->conf, "dhcp-range=set:%s,%s,static,%s,%d\n", tag_of(cx->arena, s),
-               first_address(cx->arena, &c), cidr_mask(cx->arena, &c), LEASE_S);
+    buf_printf(&o->conf, "dhcp-range=set:%s,%s,static,%s,%d\n", tag_of(o->conf.arena, s),
+               first_address(o->conf.arena, &c), cidr_mask(o->conf.arena, &c), LEASE_S);
     put_options4(o, n, s);
     o->n_ranges++;
-    return 0;
 }
 
 static void put_head(struct out *o, const struct dnsmasq_files *files)
@@ -173,7 +193,7 @@ int render_dnsmasq(struct cx *cx, const struct net_plan *plan, const struct dnsm
         const struct wire_subnet *subnets = n->subnets.items;
         size_t before = o.n_ranges;
         for (size_t j = 0; j < n->subnets.n; j++)
-            TRY(put_subnet(cx, &o, n, &subnets[j]));
+            put_subnet(&o, n, &subnets[j]);
         if (o.n_ranges > before)
             buf_printf(&o.conf, "interface=%s\n", render_bridge_of(a, plan->settings, n));
     }
