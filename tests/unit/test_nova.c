@@ -459,6 +459,10 @@ static void history(void **state)
     struct reply r;
 
     expect(act("p", id, "{\"os-stop\":null}"), 202);
+    settle("h1", id);
+    expect(r = call("p", "GET", P("/servers/%s", id), NULL), 200);
+    assert_string_equal(text(r, "server/status"), "SHUTOFF");
+    assert_null(at(r, "server/progress"));
     expect(r = call_mv("2.79", "p", "GET", P("/v2.1/servers/%s/os-instance-actions?limit=1", id), NULL), 200);
     assert_int_equal(json_array_size(at(r, "instanceActions")), 1);
     assert_non_null(text(r, "links/0/href"));

@@ -215,7 +215,7 @@ const struct field nova_server_brief_view[] = {
     TIME(T, created_at, AS("created")), TIME(T, updated_at, AS("updated")),                             \
     HOOK("addresses", .emit = emit_addresses), STR(T, access_ip_v4, AS("accessIPv4")),                  \
     STR(T, access_ip_v6, AS("accessIPv6")), HOOK("links", .emit = emit_links),                          \
-    STR(T, disk_config, AS("OS-DCF:diskConfig")), HOOK("progress", .emit = emit_progress),              \
+    STR(T, disk_config, AS("OS-DCF:diskConfig")),                                                       \
     BOOL(T, locked, .since = MV(2, 9)), STR(T, description, .since = MV(2, 19)),                        \
     JSON(T, tags, .since = MV(2, 26)), HOOK("trusted_image_certificates", .emit = emit_null, .since = MV(2, 63)), \
     STR(T, locked_reason, .since = MV(2, 73))
@@ -255,6 +255,7 @@ EMIT(emit_ramdisk)
 
 static const struct field detail_view[] = { COMMON, DETAILS(0), { 0 } };
 static const struct field changed_view[] = { COMMON, DETAILS(MV(2, 75)), { 0 } };
+static const struct field progress_view[] = { HOOK("progress", .emit = emit_progress), { 0 } };
 static const struct field fault_view[] = { HOOK("fault", .emit = emit_fault), { 0 } };
 static const struct field groups_view[] = { HOOK("security_groups", .emit = emit_groups), { 0 } };
 static const struct field server_groups_view[] = {
@@ -269,6 +270,9 @@ void nova_put_server(struct jwriter *w, const struct shown *shown, enum server_l
 
     jw_object(w);
     jw_members(w, look == LOOK_CHANGED ? changed_view : detail_view, shown);
+    const char *status = server_status(&shown->server);
+    if (str_eq(status, "ACTIVE") || str_eq(status, "BUILD")) /* the only ones in which Nova shows it */
+        jw_members(w, progress_view, shown);
     if (str_eq(shown->server.vm_state, "error") && shown->server.fault_code)
         jw_members(w, fault_view, shown);
     if (full && shown->group_names.n)
