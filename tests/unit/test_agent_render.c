@@ -88,7 +88,7 @@ static const struct wire_floating floating = { "eeeeeeee-0000-4000-8000-00000000
                                                "10.0.0.11", PORT_1 };
 static const char *ips_1[] = { "10.0.0.11", "fd00::11" }, *ips_2[] = { "10.1.0.12" },
                   *groups[] = { GROUP_1, GROUP_2 };
-static struct wire_pair pairs[] = { { NULL, "10.0.0.200" }, { "fa:16:3e:00:00:99", "10.0.9.0/24" } };
+static struct wire_pair pairs[] = { { NULL, "10.0.0.200" }, { "fa:16:3e:00:00:99", "10.0.9.0/24" }, { NULL, "fd00::80/121" } };
 static const struct wire_port port_1 = { PORT_1,          101,  "fa:16:3e:00:00:01", NET_FLAT, LIST_OF(ips_1),
                                          LIST_OF(groups), true, LIST_OF(pairs) };
 static const struct wire_port port_2 = {
@@ -177,6 +177,51 @@ static void test_nft(void **state)
     lacks(text, "0000000000ff");
     lacks(text, "\"br0\" . \"brq11111111-00\"");
     lacks(text, "egress-port-" PORT_2);
+}
+
+/* What a guest must not say, whatever its groups allow. */
+static void test_nft_neighbours(void **state)
+{
+    struct cx *cx = *state;
+    const char *text = NULL;
+    struct wire_pair ranges[] = { { NULL, "fd00::8:0/112" } };
+    struct wire_port p = port_1;
+    p.pairs = (struct list)LIST_OF(ranges);
+    struct net_port one[] = { { &p, GUEST } };
+    struct net_plan small = plan;
+    small.ports = (struct list)LIST_OF(one);
+    assert_int_equal(render_nft(cx, &small, &text), 0);
+    /* an advertisement may come from its own address and still name another's as the one that it is about */
+    has(text, "icmpv6 type nd-neighbor-advert jump advert\n");
+    has(text, "\"tapbbbbbb01-00\" . 0xfd000000000000000000000000000011");
+    has(text, "\"tapbbbbbb01-00\" . 0xfe80000000000000f8163efffe000001");
+    has(text, "iifname \"tapbbbbbb01-00\" @th,64,112 0xfd00000000000000000000000008 return");
+    /* clients look at the port that an answer goes to, and not at the one it comes from */
+    has(text, "ether type ip udp dport 68 drop\n");
+    has(text, "ether type ip6 udp dport 546 drop\n");
+    /* a probe names no sender, but it is a question and of the guest's own MAC */
+    has(text, "iifname . arp saddr ether @macs arp operation request arp saddr ip 0.0.0.0 accept\n");
+}
+
+/* What a rule says that can't be had allows nothing. */
+static void test_nft_odd_rules(void **state)
+{
+    struct cx *cx = *state;
+    const char *text = NULL;
+    static struct wire_rule odd[] = {
+        { "ingress", "IPv4", "tcp", 22, -1, NULL, NULL },
+        { "ingress", "IPv4", "udp", 500, 400, NULL, NULL },
+        { "ingress", "IPv4", "udp", 1, 70000, NULL, NULL },
+        { "ingress", "IPv4", "icmp", 300, -1, NULL, NULL },
+        { "ingress", "IPv4", "icmp", -1, 3, NULL, NULL },
+    };
+    const struct wire_group group = { GROUP_1, true, LIST_OF(odd), LIST_OF(members) };
+    const struct wire_group *one[] = { &group };
+    struct net_plan small = plan;
+    small.groups = one;
+    small.n_groups = 1;
+    assert_int_equal(render_nft(cx, &small, &text), 0);
+    lacks(text, "meta l4proto");
 }
 
 static void test_nft_loads(void **state)
@@ -409,6 +454,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_addresses, begin, end),
         cmocka_unit_test_setup_teardown(test_nft, begin, end),
+        cmocka_unit_test_setup_teardown(test_nft_neighbours, begin, end),
+        cmocka_unit_test_setup_teardown(test_nft_odd_rules, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_loads, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq_takes_it, begin, end),

@@ -35,15 +35,26 @@ static bool same_key(const char *a, const char *b)
     return n == m && memcmp(a, b, n) == 0;
 }
 
-void nft_put_set(struct buf *out, const char *head, const char *type, const char *flags, struct strs elements)
+static void put_elements(struct buf *out, struct strs elements)
 {
     if (elements.n)
         qsort(elements.items, elements.n, sizeof *elements.items, by_text);
-    buf_printf(out, "\t%s {\n\t\ttype %s\n%s", head, type, flags);
     for (size_t i = 0; i < elements.n; i++)
         if (i == 0 || !same_key(elements.items[i], elements.items[i - 1]))
             buf_printf(out, "%s%s", i ? ",\n\t\t\t" : "\t\telements = { ", elements.items[i]);
     buf_puts(out, elements.n ? " }\n\t}\n" : "\t}\n");
+}
+
+void nft_put_set(struct buf *out, const char *head, const char *type, const char *flags, struct strs elements)
+{
+    buf_printf(out, "\t%s {\n\t\ttype %s\n%s", head, type, flags);
+    put_elements(out, elements);
+}
+
+void nft_put_typeof(struct buf *out, const char *head, const char *expression, struct strs elements)
+{
+    buf_printf(out, "\t%s {\n\t\ttypeof %s\n", head, expression);
+    put_elements(out, elements);
 }
 
 static const struct wire_network *network_by_id(const struct net_plan *plan, const char *id)

@@ -36,20 +36,35 @@ static bool has_group(const struct net_plan *plan, const char *id)
     return false;
 }
 
+static bool is_icmp(int number)
+{
+    return number == ICMP || number == ICMPV6;
+}
+
+/* The ports of a rule (for ICMP: type and code) are there as a whole or not at all. */
+static bool has_proper_ports(const struct wire_rule *rule, int number)
+{
+    int64_t min = rule->port_min, max = rule->port_max;
+    if (min < 0 && max < 0)
+        return true;
+    return is_icmp(number) ? min >= 0 && min <= 255 && max <= 255 : min >= 0 && min <= max && max <= 65535;
+}
+
 static void put_protocol(struct rules *r, const struct wire_rule *rule, int number)
 {
     struct buf *b = &r->out;
     long long min = (long long)rule->port_min, max = (long long)rule->port_max;
     buf_printf(b, "meta l4proto %d ", number);
-    if (number == ICMP || number == ICMPV6) {
-        const char *icmp = number == ICMP ? "icmp" : "icmpv6";
-        if (min >= 0 && min <= 255)
-            buf_printf(b, "%s type %lld ", icmp, min);
-        if (min >= 0 && max >= 0 && max <= 255)
-            buf_printf(b, "%s code %lld ", icmp, max);
-    } else if (min >= 0 && max <= 65535 && min <= max) {
+    if (min < 0)
+        return;
+    if (!is_icmp(number)) {
         buf_printf(b, "th dport %lld-%lld ", min, max);
+        return;
     }
+    const char *icmp = number == ICMP ? "icmp" : "icmpv6";
+    buf_printf(b, "%s type %lld ", icmp, min);
+    if (max >= 0)
+        buf_printf(b, "%s code %lld ", icmp, max);
 }
 
 /* One rule of a group.  What can't be understood allows nothing: groups only ever allow. */
@@ -61,6 +76,8 @@ static void put_rule(struct rules *r, const struct wire_rule *rule)
     if (!str_eq(rule->ethertype, r->family == 6 ? "IPv6" : "IPv4"))
         return;
     if (rule->protocol && (number = protocol_number(rule->protocol, r->family)) < 0)
+        return;
+    if (number >= 0 && !has_proper_ports(rule, number))
         return;
     if (rule->remote_cidr && (cidr_parse(rule->remote_cidr, &c) < 0 || c.family != r->family))
         return;

@@ -17,6 +17,8 @@ struct rules {
  * the same key the first in order stays, since a key can stand only once. */
 void nft_put_set(struct buf *out, const char *head, const char *type, const char *flags,
                  struct strs elements);
+/* The same for a set whose keys no type names: 'expression' gives them. */
+void nft_put_typeof(struct buf *out, const char *head, const char *expression, struct strs elements);
 void nft_add(struct arena *a, struct strs *list, const char *fmt, ...) PRINTF(3, 4);
 
 const char *nft_bridge_of_network(struct arena *a, const struct net_plan *plan, const char *network_id);

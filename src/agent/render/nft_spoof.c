@@ -5,9 +5,38 @@
 /* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't
  * take. */
 struct sources {
-    struct strs marks, open, macs, arp, ip, ip6, same, hairpins;
-    struct buf ranges;
+    struct strs marks, open, macs, arp, ip, ip6, targets, same, hairpins;
+    struct buf ranges, target_ranges;
 };
+
+/* The first 'bits' of an address as nft writes numbers. */
+static const char *number(struct arena *a, const struct cidr *c, int bits)
+{
+    struct buf b = buf_new(a);
+    unsigned left = 0;
+    buf_puts(&b, "0x");
+    for (int i = 0; i < bits; i++) {
+        left = left << 1 | (c->address[i / 8] >> (7 - i % 8) & 1);
+        if ((bits - 1 - i) % 4 == 0) {
+            buf_printf(&b, "%x", left);
+            left = 0;
+        }
+    }
+    return buf_text(&b);
+}
+
+/* The address that an IPv6 neighbour advertisement is about stands in its 9th to 24th byte. */
+static void add_target(struct rules *r, struct sources *s, const char *tap, const struct cidr *c)
+{
+    struct arena *a = r->cx->arena;
+    if (cidr_is_one(c))
+        nft_add(a, &s->targets, "\"%s\" . %s", tap, number(a, c, c->bits));
+    else if (c->bits)
+        buf_printf(&s->target_ranges, "\t\tiifname \"%s\" @th,64,%d %s return\n", tap, c->bits,
+                   number(a, c, c->bits));
+    else
+        buf_printf(&s->target_ranges, "\t\tiifname \"%s\" return\n", tap);
+}
 
 static void add_source(struct rules *r, struct sources *s, const char *tap, const char *mac,
                        const char *address)
@@ -20,6 +49,8 @@ static void add_source(struct rules *r, struct sources *s, const char *tap, cons
     if (cidr_parse(address, &c) < 0)
         return;
     const char *text = cidr_text(a, &c);
+    if (c.family == 6)
+        add_target(r, s, tap, &c);
     if (!cidr_is_one(&c)) {
         if (c.family == 4)
             buf_printf(&s->ranges, "\t\tiifname \"%s\" arp saddr ether %s arp saddr ip %s accept\n", tap, mac,
@@ -58,7 +89,8 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
 /* What a guest sent comes back to it only when it is meant for it (its own floating address), never as an
  * echo of its broadcasts, which would look like a second owner of its address. In 'tap' the order matters:
  * the mark first (also of packets that are dropped later, for the counters of whoever looks), then the MAC
- * for every protocol, then what a guest without an address may say, then its addresses, then nothing. */
+ * for every protocol, then what a guest without an address may say, then what only hosts say (answers of DHCP,
+ * whatever port they come from: clients look at their own only), then its addresses, then nothing. */
 static const char chains[] =
     "\tchain forward {\n"
     "\t\ttype filter hook forward priority -300; policy accept;\n"
@@ -73,12 +105,13 @@ static const char chains[] =
     "\t\tmeta mark set iifname map @port_marks\n"
     "\t\tiifname @open_taps accept\n"
     "\t\tiifname . ether saddr != @macs drop\n"
-    "\t\tarp saddr ip 0.0.0.0 accept\n"
+    "\t\tiifname . arp saddr ether @macs arp operation request arp saddr ip 0.0.0.0 accept\n"
     "\t\tiifname . arp saddr ether . arp saddr ip @arp_sources accept\n"
     "\t\tip saddr 0.0.0.0 udp sport 68 udp dport 67 accept\n"
-    "\t\tether type ip udp sport 67 udp dport 68 drop\n"
-    "\t\tether type ip6 udp sport 547 drop\n"
+    "\t\tether type ip udp dport 68 drop\n"
+    "\t\tether type ip6 udp dport 546 drop\n"
     "\t\ticmpv6 type nd-router-advert drop\n"
+    "\t\ticmpv6 type nd-neighbor-advert jump advert\n"
     "\t\tip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } accept\n"
     "\t\tiifname . ether saddr . ip saddr @ip_sources accept\n"
     "\t\tiifname . ether saddr . ip6 saddr @ip6_sources accept\n";
@@ -86,7 +119,7 @@ static const char chains[] =
 void nft_put_spoof(struct rules *r)
 {
     struct arena *a = r->cx->arena;
-    struct sources s = { .ranges = buf_new(a) };
+    struct sources s = { .ranges = buf_new(a), .target_ranges = buf_new(a) };
     const struct net_port *ports = r->plan->ports.items;
     struct strs taps = { 0 };
     char tap[16];
@@ -106,8 +139,12 @@ void nft_put_spoof(struct rules *r)
     nft_put_set(&r->out, "set arp_sources", "ifname . ether_addr . ipv4_addr", "", s.arp);
     nft_put_set(&r->out, "set ip_sources", "ifname . ether_addr . ipv4_addr", "", s.ip);
     nft_put_set(&r->out, "set ip6_sources", "ifname . ether_addr . ipv6_addr", "", s.ip6);
+    nft_put_typeof(&r->out, "set advert_targets", "meta iifname . @th,64,128", s.targets);
     nft_put_set(&r->out, "set same", "ifname . ifname", "", s.same);
     nft_put_set(&r->out, "set hairpins", "ifname . ifname . ether_addr", "", s.hairpins);
+    buf_puts(&r->out, "\tchain advert {\n\t\tiifname . @th,64,128 @advert_targets return\n");
+    buf_puts(&r->out, buf_text(&s.target_ranges));
+    buf_puts(&r->out, "\t\tdrop\n\t}\n");
     buf_puts(&r->out, chains);
     buf_puts(&r->out, buf_text(&s.ranges));
     buf_puts(&r->out, "\t\tdrop\n\t}\n}\n");
