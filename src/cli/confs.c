@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cli/files.h"
+#include "cli/host.h"
 
 static const char head[] = "# Made by `alamo up` from alamo.conf; changes made here are lost.\n";
 
@@ -54,6 +55,7 @@ static const char *alamod_conf(struct cli *cli)
     put(&b, "demo_user", s->demo_user);
     put(&b, "fixed_range", s->fixed_range);
     put(&b, "floating_range", s->floating_range);
+    put(&b, "public_gateway", host_default_gateway(cli->cx));
     put_words(&b, "dns", s->dns);
     return buf_text(&b);
 }

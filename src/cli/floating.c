@@ -7,10 +7,11 @@
 #include "json/writer.h"
 
 struct subnet {
-    const char *id, *cidr;
+    const char *id, *cidr, *gateway_ip;
 };
 /* clang-format off */
-static const struct field subnet_fields[] = { STR(struct subnet, id), STR(struct subnet, cidr), { 0 } };
+static const struct field subnet_fields[] = { STR(struct subnet, id), STR(struct subnet, cidr), STR(struct subnet, gateway_ip),
+                                              { 0 } };
 static const struct field subnets_fields[] = {
     LIST(struct api_list, items, struct subnet, subnet_fields, AS("subnets"), .max = 100000), { 0 } };
 /* clang-format on */
@@ -67,7 +68,7 @@ static int create(struct cli *cli, struct api *api, const char *network_id, stru
     jw_kv(&w, "name", cidr);
     jw_kv_int(&w, "ip_version", 4);
     jw_kv(&w, "cidr", cidr);
-    jw_kv(&w, "gateway_ip", NULL);
+    jw_kv(&w, "gateway_ip", ranges.n ? ((const struct subnet *)ranges.items)->gateway_ip : NULL); /* one NIC, one router */
     jw_kv_bool(&w, "enable_dhcp", false);
     jw_end(&w), jw_end(&w);
     return api_send(api, "POST", "/network/v2.0/subnets", buf_text(&w.out), NULL, NULL);

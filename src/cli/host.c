@@ -40,6 +40,22 @@ int host_default_nic(struct cx *cx, const char **ret_nic)
     return 0;
 }
 
+const char *host_default_gateway(struct cx *cx)
+{
+    char line[512], text[INET_ADDRSTRLEN];
+    const char *found = NULL;
+    unsigned destination, gateway, mask;
+
+    FILE *file = fopen("/proc/net/route", "re");
+    while (file && !found && fgets(line, sizeof line, file))
+        if (sscanf(line, "%*15s %x %x %*x %*d %*d %*d %x", &destination, &gateway, &mask) == 3 && !destination && !mask &&
+            gateway && inet_ntop(AF_INET, &gateway, text, sizeof text))
+            found = cx_strdup(cx, text);
+    if (file)
+        fclose(file);
+    return found;
+}
+
 int host_routes(struct cx *cx, struct list *ret_routes)
 {
     char line[512];

@@ -5,6 +5,8 @@
 
 /* The NIC of the default IPv4 route.  Errors: NOT_FOUND. */
 int host_default_nic(struct cx *cx, const char **ret_nic) MUST_CHECK;
+/* The gateway of the default IPv4 route, or NULL when there is none. */
+const char *host_default_gateway(struct cx *cx);
 /* The NIC's first IPv4 address.  Errors: NOT_FOUND (no such NIC, or it has none). */
 int host_address(struct cx *cx, const char *nic, const char **ret_address) MUST_CHECK;
 /* The machine's name; "localhost" when it has none. */

@@ -19,6 +19,7 @@ static const struct field table[] = {
     STR(struct settings, fixed_range, .preset = "172.31.0.0/24"),
     STR(struct settings, floating_range, .preset = "198.51.100.0/26"),
     STR(struct settings, public_range),
+    STR(struct settings, public_gateway),
     STRS(struct settings, dns),
     INT(struct settings, threads, .preset = "2", .min = 1, .max = 64),
     { 0 },

@@ -12,7 +12,7 @@ struct settings {
     const char *config_dir, *data_dir;
     const char *user;              /* to become when started by root */
     const char *region, *admin_user, *demo_user;
-    const char *fixed_range, *floating_range, *public_range;
+    const char *fixed_range, *floating_range, *public_range, *public_gateway;
     struct strs dns;
     int threads;
 };

@@ -50,7 +50,7 @@ int setup_run(struct cx *cx, struct store *store, const struct settings *s)
                       .demo_password = read_password(cx, s, "demo.password"),
                       .demo_name = s->demo_user,
                       .region = s->region },
-        .network = { .fixed_cidr = s->fixed_range, .floating_cidr = s->floating_range, .public_cidr = s->public_range,
+        .network = { .fixed_cidr = s->fixed_range, .floating_cidr = s->floating_range, .public_cidr = s->public_range, .public_gateway = s->public_gateway,
                      .dns = s->dns },
     };
     return store_write_wait(store, cx, make_all, &setup);

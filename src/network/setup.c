@@ -64,7 +64,7 @@ static int setup_public(struct cx *cx, const struct network_setup *setup)
     if (r)
         return r < 0 ? r : 0;
     TRY(add_network(cx, setup, true, &n));
-    return setup->floating_cidr ? network_floating_range_add(cx, setup->floating_cidr) : 0;
+    return setup->floating_cidr ? network_floating_range_add(cx, setup->floating_cidr, setup->public_gateway) : 0;
 }
 
 int network_setup(struct cx *cx, const struct network_setup *setup)
@@ -106,7 +106,7 @@ static int check_range(struct cx *cx, struct cidr range, const char *text, bool 
     return 0;
 }
 
-static int add_range(struct cx *cx, const char *text)
+static int add_range(struct cx *cx, const char *text, const char *gateway)
 {
     struct network n;
     struct cidr c;
@@ -122,18 +122,18 @@ static int add_range(struct cx *cx, const char *text)
     TRY(r);
     if (!r)
         return fail(cx, KIND_NOT_FOUND, "There is no external network yet.");
-    struct subnet s = { .project_id = n.project_id, .network_id = n.id, .ip_version = 4, .cidr = cidr_text(cx->arena, c), .default_pools = true };
+    struct subnet s = { .project_id = n.project_id, .network_id = n.id, .ip_version = 4, .cidr = cidr_text(cx->arena, c), .gateway_ip = gateway, .default_pools = true };
     s.name = s.cidr;
     return subnet_add(cx, &s);
 }
 
-int network_floating_range_add(struct cx *cx, const char *cidr)
+int network_floating_range_add(struct cx *cx, const char *cidr, const char *gateway)
 {
     const struct who *who = cx->who;
     int r;
 
     cx->who = who_system();
-    r = add_range(cx, cidr);
+    r = add_range(cx, cidr, gateway);
     cx->who = who;
     return r;
 }

@@ -179,9 +179,9 @@ static int check_gateway(struct cx *cx, struct subnet *s, struct cidr c)
     if (!address_parse(s->gateway_ip, &a) || a.version != s->ip_version)
         return fail_type(cx, KIND_INVALID, "InvalidInput", "Invalid input for operation: gateway_ip '%.64s' does not match the ip_version '%d'.",
                          s->gateway_ip, s->ip_version);
-    bool link_local = a.version == 6 && (a.value >> 118) == 0x3fa;
-    if (!link_local && (!cidr_contains(c, a) || (a.version == 4 && (address_compare(a, cidr_first_host(c)) < 0 ||
-                                                                      address_compare(a, cidr_last_host(c)) > 0))))
+    /* it may lie outside, as the router of an external network's ranges does */
+    if (a.version == 4 && cidr_contains(c, a) &&
+        (address_compare(a, cidr_first_host(c)) < 0 || address_compare(a, cidr_last_host(c)) > 0))
         return invalid(cx, "Gateway is not valid on subnet.");
     s->gateway_ip = address_text(cx->arena, a);
     return 0;

@@ -407,7 +407,7 @@ static void floating_ranges_are_exact(void **state)
 
 static int add_range(struct cx *cx, void *cidr)
 {
-    return network_floating_range_add(cx, cidr);
+    return network_floating_range_add(cx, cidr, NULL);
 }
 static int remove_range(struct cx *cx, void *cidr)
 {

@@ -1,8 +1,10 @@
 #include "agent/netlink/parts.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/child.h"
@@ -10,12 +12,11 @@
 #include "agent/render/render.h"
 #include "base/buf.h"
 #include "base/crash.h"
-#include "base/env.h"
 #include "base/log.h"
 
 LOG_MODULE("dnsmasq");
 
-enum { FILE_MAX = 64 << 20, STOP_US = 3 * 1000000, POLL_US = 2000 };
+enum { FILE_MAX = 64 << 20, STOP_MS = 3000 };
 
 static const char *conf_path(struct cx *cx, const struct netlink_config *c)
 {
@@ -56,18 +57,29 @@ static pid_t running(struct cx *cx, const struct netlink_config *c)
     return is_ours(cx, c, (pid_t)pid) ? (pid_t)pid : 0;
 }
 
-/* It removes its pid file before it lets its sockets go: only the process's own end is the end. */
+static bool wait_end(int pidfd, int64_t ms)
+{
+    struct pollfd end = { .fd = pidfd, .events = POLLIN };
+    int r;
+    do
+        r = poll(&end, 1, (int)ms);
+    while (r < 0 && errno == EINTR);
+    return r > 0;
+}
+
+/* It removes its pid file before it lets its sockets go, and its command line is empty before they are closed: only
+ * the end that the kernel tells is the end. */
 int dnsmasq_stop(struct cx *cx, const struct netlink_config *c)
 {
     pid_t pid = running(cx, c);
-    int64_t until = monotonic_us() + STOP_US;
-    if (!pid)
+    CLEAN_FD pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (pidfd < 0 || !is_ours(cx, c, pid)) /* the number may have been given away just before */
         return 0;
-    kill(pid, SIGTERM);
-    while (is_ours(cx, c, pid) && monotonic_us() < until)
-        usleep(POLL_US);
-    if (is_ours(cx, c, pid))
-        kill(pid, SIGKILL);
+    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
+    if (!wait_end(pidfd, STOP_MS)) {
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        wait_end(pidfd, STOP_MS);
+    }
     return file_remove(cx, files_of(cx, c).pid);
 }
 
