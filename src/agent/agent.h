@@ -104,5 +104,7 @@ int sync_fetch(void *agent, struct cx *cx, const char *image_id, int fd) MUST_CH
 int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char *path) MUST_CHECK;
 /* Sends 'n' bytes of a guest's console log.  Errors: UNAVAILABLE (try again), NOT_FOUND (not wanted). */
 int sync_console(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n) MUST_CHECK;
+/* Sends what a guest posted as its password.  Returns the controller's status, or a failure. */
+int sync_password(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n) MUST_CHECK;
 struct http_server;
 int serve_start(struct agent *a, struct cx *cx, struct http_server **ret_server) MUST_CHECK;

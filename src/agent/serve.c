@@ -9,6 +9,8 @@
 
 LOG_MODULE("metadata");
 
+enum { PASSWORD_MAX = 255 };
+
 /* Which guest asks is known by the mark that its tap's packets carry; nothing that it sends counts. */
 static struct doc *caller(struct agent *a, unsigned mark)
 {
@@ -37,12 +39,39 @@ static void not_found(struct http_rq *rq)
     reply_text(rq, 404, "text/plain", text, sizeof text - 1);
 }
 
-/* Nothing is taken but questions: no body, and nothing to tidy up afterwards. */
+/* Nothing is taken but questions, and a password that the guest made for itself. */
 static void head(void *self, struct http_rq *rq)
 {
+    if (str_eq(rq->method, "POST"))
+        rq->body_max = PASSWORD_MAX;
 }
 static void end(void *self, struct http_rq *rq)
 {
+}
+
+/* "/openstack/VERSION/password", of the versions that have it. */
+static bool is_password_path(const char *path)
+{
+    const char *rest;
+    if (!str_starts(path, "/openstack/", &rest))
+        return false;
+    size_t n = strcspn(rest, "/");
+    return str_eq(rest + n, "/password") && (strncmp(rest, "latest", n) == 0 || strncmp(rest, "2013-04-04", n) >= 0);
+}
+
+static void take_password(struct agent *a, struct http_rq *rq, const struct doc *d)
+{
+    CLEAN_CX cx;
+    cx_begin(&cx);
+    int status = d && is_password_path(rq->path) ? sync_password(a, &cx, d->id, rq->body, rq->body_len) : 404;
+    if (status < 0)
+        log_warn("%s", cx.text);
+    if (status / 100 == 2)
+        reply_text(rq, 200, "text/plain", "", 0);
+    else if (status == 404)
+        not_found(rq);
+    else
+        reply_text(rq, status == 409 || status == 400 ? status : 503, "text/plain", "", 0);
 }
 
 static void run(void *self, struct http_rq *rq)
@@ -55,7 +84,7 @@ static void run(void *self, struct http_rq *rq)
     CLEAN_CX cx;
 
     if (getsockopt(rq->socket, SOL_SOCKET, SO_MARK, &mark, &n_mark) < 0 ||
-        (!str_eq(rq->method, "GET") && !str_eq(rq->method, "HEAD"))) {
+        (!str_eq(rq->method, "GET") && !str_eq(rq->method, "HEAD") && !str_eq(rq->method, "POST"))) {
         not_found(rq);
         return;
     }
@@ -64,6 +93,12 @@ static void run(void *self, struct http_rq *rq)
     struct doc *d = caller(a, mark);
     struct plan_of p = agent_plan(a, cx.arena);
     pthread_mutex_unlock(&a->lock);
+    if (str_eq(rq->method, "POST")) {
+        take_password(a, rq, d);
+        agent_plan_free(&p);
+        doc_unref(d);
+        return;
+    }
     const char *body =
         d ? render_metadata(&cx, &(struct metadata_of){ d->value, &p.plan }, rq->path, &type, &n) : NULL;
     if (body)

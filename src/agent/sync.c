@@ -432,15 +432,25 @@ int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char
     return r < 0 || answer.status / 100 != 2 ? call_failed(cx, "send the snapshot", r, &answer) : 0;
 }
 
-int sync_console(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n)
+static int put(struct agent *a, struct cx *cx, const char *url, const char *text, size_t n, struct http_answer *ret)
 {
     CLEAN_CLIENT *c = client_new(a);
+    struct http_call call = { .method = "PUT", .url = url, .body = text, .body_len = n, .timeout_ms = CALL_MS };
+    return http_client_call(c, cx->arena, &call, ret);
+}
+
+int sync_console(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n)
+{
     struct http_answer answer = { 0 };
-    struct http_call call = { .method = "PUT",
-                              .url = cx_printf(cx, "%s/agent/v1/consoles/%s", a->settings.controller_url, guest_id),
-                              .body = text,
-                              .body_len = n,
-                              .timeout_ms = CALL_MS };
-    int r = http_client_call(c, cx->arena, &call, &answer);
+    const char *url = cx_printf(cx, "%s/agent/v1/consoles/%s", a->settings.controller_url, guest_id);
+    int r = put(a, cx, url, text, n, &answer);
     return r < 0 || answer.status / 100 != 2 ? call_failed(cx, "send the console log", r, &answer) : 0;
+}
+
+int sync_password(struct agent *a, struct cx *cx, const char *guest_id, const char *text, size_t n)
+{
+    struct http_answer answer = { 0 };
+    const char *url = cx_printf(cx, "%s/agent/v1/passwords/%s", a->settings.controller_url, guest_id);
+    int r = put(a, cx, url, text, n, &answer);
+    return r < 0 ? call_failed(cx, "send the password", r, &answer) : answer.status;
 }

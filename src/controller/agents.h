@@ -5,6 +5,7 @@
  *   GET  /agent/v1/images/{id}       the bytes of an image that one of the host's guests uses
  *   PUT  /agent/v1/images/{id}/file  the bytes of a snapshot that this host was asked for
  *   PUT  /agent/v1/consoles/{id}     the end of a server's console log
+ *   PUT  /agent/v1/passwords/{id}    what a guest posted as its password
  *   GET  /agent/v1/relay/{ticket}    a guest's screen, for a browser that waits for it (controller/relays.h)
  * A held call ends after HOLD_S seconds with an empty answer: a closed client is not noticed while it is held. */
 #pragma once

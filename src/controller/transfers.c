@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "compute/host.h"
+#include "compute/password.h"
 #include "compute/server.h"
 
 LOG_MODULE("transfers");
@@ -183,6 +184,30 @@ static void take_console(struct transfer *t)
         answer(t, 200, "stored\n");
 }
 
+/* ---- passwords that guests post ---- */
+
+static int keep_password(struct cx *cx, void *arg)
+{
+    struct transfer *t = arg;
+    TRY(check_server_here(t));
+    return server_password_keep(cx, t->id, t->http->body);
+}
+
+static void password_kept(void *arg, int result)
+{
+    if (result < 0)
+        refuse(arg);
+    else
+        answer(arg, 200, "stored\n");
+}
+
+static void queue_write(struct transfer *t, int (*run)(struct cx *cx, void *arg), void (*done)(void *arg, int result))
+{
+    t->write = (struct write){ .run = run, .done = done, .arg = t, .cx = &t->cx };
+    if (store_write(t->transfers->store, &t->write) < 0)
+        answer(t, 503, "too many changes are waiting\n");
+}
+
 static const char *last_lines(const char *text, size_t n, int64_t lines)
 {
     const char *p = text + n;
@@ -236,6 +261,8 @@ struct transfer *transfer_begin(const struct transfers *ts, struct http_rq *http
         t->kind = get ? TRANSFER_IMAGE_DOWN : TRANSFER_IMAGE_UP;
     else if (str_starts(http->path, "/agent/v1/consoles/", &id) && put)
         t->kind = TRANSFER_CONSOLE_UP;
+    else if (str_starts(http->path, "/agent/v1/passwords/", &id) && put)
+        t->kind = TRANSFER_PASSWORD_UP;
     else
         return NULL;
     t->id = arena_strndup(http->arena, id, strcspn(id, "/"));
@@ -243,6 +270,8 @@ struct transfer *transfer_begin(const struct transfers *ts, struct http_rq *http
         return NULL;
     if (t->kind == TRANSFER_CONSOLE_UP)
         http->body_max = CONSOLE_MAX_BYTES;
+    else if (t->kind == TRANSFER_PASSWORD_UP)
+        http->body_max = SERVER_PASSWORD_MAX;
     else if (t->kind == TRANSFER_IMAGE_UP) {
         http->sink = true;
         if (begin_snapshot(t) < 0)
@@ -262,13 +291,12 @@ void transfer_run(struct transfer *t)
         send_image(t);
     else if (t->kind == TRANSFER_CONSOLE_UP)
         take_console(t);
+    else if (t->kind == TRANSFER_PASSWORD_UP)
+        queue_write(t, keep_password, password_kept);
     else if (image_upload_finish(&t->cx, t->upload, &t->received) < 0) /* syncs: not on the writer's time */
         refuse(t);
-    else {
-        t->write = (struct write){ .run = finish_snapshot, .done = snapshot_finished, .arg = t, .cx = &t->cx };
-        if (store_write(t->transfers->store, &t->write) < 0)
-            answer(t, 503, "too many changes are waiting\n");
-    }
+    else
+        queue_write(t, finish_snapshot, snapshot_finished);
 }
 
 void transfer_end(struct transfer *t)

@@ -1,7 +1,7 @@
-/* transfers.h - bytes between controller and agents: images down, snapshots up, console logs up.
+/* transfers.h - bytes between controller and agents: images down, snapshots up, console logs and guests' passwords up.
  *
  * A host gets the images of the servers that are placed on it, may fill the snapshots that it was asked for, and may write
- * the console logs of its own servers; anything else is 404. */
+ * the console logs and passwords of its own servers; anything else is 404. */
 #pragma once
 #include "http/server.h"
 #include "image/files.h"
@@ -21,7 +21,7 @@ struct transfer {
     struct http_rq *http;
     struct cx cx;
     const char *host_name, *id; /* the image's or server's */
-    enum { TRANSFER_IMAGE_DOWN, TRANSFER_IMAGE_UP, TRANSFER_CONSOLE_UP } kind;
+    enum { TRANSFER_IMAGE_DOWN, TRANSFER_IMAGE_UP, TRANSFER_CONSOLE_UP, TRANSFER_PASSWORD_UP } kind;
     struct image_upload *upload;
     struct image_received received;
     bool finished;

@@ -156,6 +156,8 @@ int store_list_filtered(struct cx *cx, const struct table *t, struct list *ret_r
     size_t n_keys = 0;
 
     f = f ? f : &none;
+    if (!column(&q, f->id_column ? f->id_column : "id"))
+        return fail(cx, KIND_INTERNAL, "a list of %s needs the name of its id column", t->name);
     for (unsigned i = 0; i < args.n; i++)
         *arena_push(cx->arena, &q.args, &q.n_args) = args.v[i];
     buf_printf(&q.text, "(%s)", where ? where : "1=1");

@@ -6,7 +6,7 @@
 extern const struct route nova_version_routes[], nova_server_routes[], nova_create_routes[], nova_action_routes[],
     nova_metadata_routes[], nova_tag_routes[], nova_interface_routes[], nova_history_routes[], nova_flavor_routes[],
     nova_keypair_routes[], nova_host_routes[], nova_aggregate_routes[], nova_group_routes[], nova_quota_routes[],
-    nova_usage_routes[], nova_security_group_routes[], nova_image_routes[];
+    nova_password_routes[], nova_usage_routes[], nova_security_group_routes[], nova_image_routes[];
 
 #define NOVA_MOUNT "/compute/v2.1"
 enum { NOVA_PAGE_MAX = 1000 };
