@@ -8,6 +8,7 @@
 
 #include "agent/child.h"
 #include "agent/file.h"
+#include "agent/netlink/fit.h"
 #include "agent/render/address.h"
 #include "agent/render/render.h"
 #include "base/env.h"
@@ -242,6 +243,34 @@ static void test_nft_loads(void **state)
         fail_msg("%s", cx->text);
 }
 
+/* A tenant's network must not push out one that was there, whatever its id, nor take what the host itself talks to. */
+static void test_networks_that_fit(void **state)
+{
+    struct cx *cx = *state;
+    struct wire_subnet over_flat = { .id = "s1", .cidr = "10.0.0.128/25" }, over_own = { .id = "s2", .cidr = "10.1.0.0/16" },
+                       resolver = { .id = "s3", .cidr = "8.8.8.0/24" }, wide = { .id = "s4", .cidr = "10.0.0.0/7" },
+                       six = { .id = "s5", .cidr = "2003::/64" };
+    const struct wire_network evil_1 = { .id = "0", .isolated = true, .subnets = { &over_flat, 1 } },
+                              evil_2 = { .id = "1", .isolated = true, .subnets = { &over_own, 1 } },
+                              evil_3 = { .id = "2", .isolated = true, .subnets = { &resolver, 1 } },
+                              evil_4 = { .id = "3", .isolated = true, .subnets = { &wide, 1 } },
+                              fine = { .id = "4", .isolated = true, .subnets = { &six, 1 } };
+    struct fit_network all[] = { { &evil_1, .default4 = true }, { &evil_2, .default4 = true },
+                                 { &evil_3, .default4 = true }, { &evil_4, .default4 = true },
+                                 { &fine, .default4 = true },   { &own, .stands = true, .default4 = true },
+                                 { &flat, .default4 = true } };
+    fit_networks(cx, all, N_ELEMENTS(all));
+    for (size_t i = 0; i < 4; i++)
+        assert_non_null(all[i].ret_text);
+    for (size_t i = 4; i < N_ELEMENTS(all); i++)
+        assert_null(all[i].ret_text);
+    struct fit_network route = { &own, .route = "10.1.0.0/24 on eth1" }, outside = { &fine, .default6 = true };
+    fit_networks(cx, &route, 1);
+    assert_non_null(strstr(route.ret_text, "eth1"));
+    fit_networks(cx, &outside, 1);
+    assert_non_null(outside.ret_text);
+}
+
 static const struct dnsmasq_files files = { "/tmp/h", "/tmp/n", "/tmp/o", "/tmp/l", "/tmp/p" };
 
 static void test_dnsmasq(void **state)
@@ -457,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nft_neighbours, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_odd_rules, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_loads, begin, end),
+        cmocka_unit_test_setup_teardown(test_networks_that_fit, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq_takes_it, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq_survives_any_subnet, begin, end),

@@ -280,11 +280,11 @@ static const char *device_of(struct cx *cx, struct rtnl_route *route)
     return cx_strdup(cx, name);
 }
 
-const char *links_default(struct links *l, struct cx *cx)
+const char *links_default(struct links *l, struct cx *cx, int family)
 {
     CLEAN_CACHE *cache = NULL;
     const char *device = NULL;
-    if (rtnl_route_alloc_cache(l->sock, AF_INET, 0, &cache) < 0)
+    if (rtnl_route_alloc_cache(l->sock, family == 6 ? AF_INET6 : AF_INET, 0, &cache) < 0)
         return NULL;
     for (struct nl_object *o = nl_cache_get_first(cache); o && !device; o = nl_cache_get_next(o)) {
         struct rtnl_route *route = (struct rtnl_route *)o;

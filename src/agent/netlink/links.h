@@ -40,8 +40,8 @@ int links_remove(struct links *l, struct cx *cx, const char *name) MUST_CHECK;
 /* 'cidr' ("10.0.0.1/24") is an address of the link; returns 1 when it was added just now. */
 int links_have_address(struct links *l, struct cx *cx, const char *link, const char *cidr) MUST_CHECK;
 int links_drop_address(struct links *l, struct cx *cx, const char *link, const char *cidr) MUST_CHECK;
-/* The device of the default route, or NULL. */
-const char *links_default(struct links *l, struct cx *cx);
+/* The device of the default route of family 4 or 6, or NULL. */
+const char *links_default(struct links *l, struct cx *cx, int family);
 /* A route or address of the host, other than on 'bridge', that lies over the range; NULL when there is none.
  */
 const char *links_overlap(struct links *l, struct cx *cx, const char *cidr, const char *bridge);

@@ -1,10 +1,12 @@
 #include "agent/netlink/netlink.h"
 
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/child.h"
 #include "agent/file.h"
+#include "agent/netlink/fit.h"
 #include "agent/netlink/parts.h"
 #include "agent/render/address.h"
 #include "agent/render/render.h"
@@ -31,30 +33,14 @@ static void add_fault(struct cx *cx, struct list *faults, const char *id, const 
     faults->items = items;
 }
 
-/* Why a network can't be had here: its range is the host's own, or another network's. */
-static const char *clash(struct links *l, struct cx *cx, const struct net_plan *plan, size_t at)
+/* A route of the host's, not by the network's own bridge, that a subnet of it lies over. */
+static const char *route_below(struct links *l, struct cx *cx, const struct wire_network *n, const char *bridge)
 {
-    const struct wire_network *n = plan->networks[at];
     const struct wire_subnet *subnets = n->subnets.items;
-    const char *bridge = render_bridge_of(cx->arena, plan->settings, n);
-    struct cidr mine, other;
-    for (size_t i = 0; i < n->subnets.n; i++) {
-        if (cidr_parse(subnets[i].cidr, &mine) < 0)
-            return cx_printf(cx, "The subnet %s has no proper address range.", subnets[i].id);
-        for (size_t j = 0; j < at; j++) {
-            const struct wire_subnet *theirs = plan->networks[j]->subnets.items;
-            for (size_t k = 0; k < plan->networks[j]->subnets.n; k++)
-                if (cidr_parse(theirs[k].cidr, &other) == 0 && cidr_overlap(&mine, &other))
-                    return cx_printf(
-                        cx, "The range %s lies over %s of another network on this host; use another range.",
-                        subnets[i].cidr, theirs[k].cidr);
-        }
-        const char *route = links_overlap(l, cx, subnets[i].cidr, bridge);
-        if (route)
-            return cx_printf(cx, "The range %s lies over the host's route to %s; use another range.",
-                             subnets[i].cidr, route);
-    }
-    return NULL;
+    const char *route = NULL;
+    for (size_t i = 0; i < n->subnets.n && !route; i++)
+        route = links_overlap(l, cx, subnets[i].cidr, bridge);
+    return route;
 }
 
 static bool stands(const struct net_plan *plan, const char *network_id)
@@ -73,13 +59,19 @@ static void leave_out(struct links *l, struct cx *cx, const struct net_plan *pla
     struct net_port *ports = NULL;
     const struct net_port *all = plan->ports.items;
     size_t n = 0, n_ports = 0;
+    struct fit_network *fit = arena_new_array(cx->arena, struct fit_network, plan->n_networks + 1);
+    bool default4 = links_default(l, cx, 4) != NULL, default6 = links_default(l, cx, 6) != NULL;
     for (size_t i = 0; i < plan->n_networks; i++) {
-        const char *text = clash(l, cx, plan, i);
-        if (text)
-            add_fault(cx, faults, plan->networks[i]->id, text);
+        const char *bridge = render_bridge_of(cx->arena, plan->settings, plan->networks[i]);
+        fit[i] = (struct fit_network){ plan->networks[i], if_nametoindex(bridge) != 0,
+                                       route_below(l, cx, plan->networks[i], bridge), default4, default6, NULL };
+    }
+    fit_networks(cx, fit, plan->n_networks);
+    for (size_t i = 0; i < plan->n_networks; i++)
+        if (fit[i].ret_text)
+            add_fault(cx, faults, plan->networks[i]->id, fit[i].ret_text);
         else
             *arena_push(cx->arena, &networks, &n) = plan->networks[i];
-    }
     *ret_plan = *plan;
     ret_plan->networks = networks;
     ret_plan->n_networks = n;
@@ -381,7 +373,7 @@ int netlink_public(struct cx *cx, const char **nic, int64_t *ret_mtu, const char
     *ret_mtu = 0;
     *ret_ip = NULL;
     if (!*nic)
-        *nic = links_default(l, cx);
+        *nic = links_default(l, cx, 4);
     TRY(links_list(l, cx, &links));
     TRY(links_addresses(l, cx, &addresses));
     const struct link_seen *seen = links.items;

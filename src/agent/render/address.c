@@ -90,6 +90,19 @@ bool cidr_contains(const struct cidr *net, const struct cidr *address)
     return net->bits <= address->bits && cidr_overlap(net, address);
 }
 
+bool cidr_is_private(const struct cidr *c)
+{
+    static const char *const ranges[] = { "10.0.0.0/8",      "172.16.0.0/12",   "192.168.0.0/16",
+                                          "100.64.0.0/10",   "198.18.0.0/15",   "192.0.2.0/24",
+                                          "198.51.100.0/24", "203.0.113.0/24",  "fc00::/7",
+                                          "2001:db8::/32" };
+    struct cidr range;
+    for (size_t i = 0; i < N_ELEMENTS(ranges); i++)
+        if (cidr_parse(ranges[i], &range) == 0 && cidr_contains(&range, c))
+            return true;
+    return false;
+}
+
 bool mac_valid(const char *s, uint8_t ret_bytes[6])
 {
     uint8_t bytes[6];

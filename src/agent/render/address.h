@@ -22,6 +22,9 @@ bool cidr_is_one(const struct cidr *c);
 bool cidr_overlap(const struct cidr *a, const struct cidr *b);
 bool cidr_contains(const struct cidr *net, const struct cidr *address);
 
+/* All of it is of addresses that nobody has on the Internet: private, carriers', for tests and documents. */
+bool cidr_is_private(const struct cidr *c);
+
 /* "fa:16:3e:00:00:01", either case; 'ret_bytes' may be NULL. */
 bool mac_valid(const char *s, uint8_t ret_bytes[6]);
 /* The link-local IPv6 address that a NIC with this MAC gives itself (EUI-64). */
