@@ -16,10 +16,14 @@ struct link {
 struct address {
     const char *link, *cidr;
 };
+struct lease {
+    const char *mac, *ip;
+};
 /* As alamo-agent --seen prints it. */
 struct seen {
-    struct list guests, links, addresses;
+    struct list guests, links, addresses, leases;
     struct strs disks, records;
+    const char *rules_bridge; /* nft's JSON */
 };
 struct rows {
     struct list servers, ports, floatings;
@@ -31,15 +35,18 @@ struct check {
     struct strs found; /* one text each */
 };
 
-enum { MANY = 1000000, AGAIN_MS = 3000 };
+enum { RULES_MAX = 1 << 30, MANY = 1000000, AGAIN_MS = 3000, TAP_NAME_CHARS = 14 };
 /* clang-format off */
 static const struct field guest_fields[] = { STR(struct guest, id), STR(struct guest, power), { 0 } };
 static const struct field link_fields[] = { STR(struct link, name), STR(struct link, kind), { 0 } };
 static const struct field address_fields[] = { STR(struct address, link), STR(struct address, cidr), { 0 } };
+static const struct field lease_fields[] = { STR(struct lease, mac), STR(struct lease, ip), { 0 } };
 static const struct field seen_fields[] = {
     LIST(struct seen, guests, struct guest, guest_fields, .max = MANY),
     LIST(struct seen, links, struct link, link_fields, .max = MANY),
     LIST(struct seen, addresses, struct address, address_fields, .max = MANY),
+    LIST(struct seen, leases, struct lease, lease_fields, .max = MANY),
+    JSON(struct seen, rules_bridge, .max = RULES_MAX),
     STRS(struct seen, disks, .max = MANY),
     STRS(struct seen, records, .max = MANY),
     { 0 },
@@ -80,6 +87,19 @@ static void found(struct check *c, const char *text)
     *arena_push(c->cli->cx->arena, &c->found.items, &c->found.n) = text;
 }
 
+static bool has(struct strs found, const char *text)
+{
+    for (size_t i = 0; i < found.n; i++)
+        if (str_eq(found.items[i], text))
+            return true;
+    return false;
+}
+
+static const char *rule_text(struct check *c, const char *tap)
+{
+    return cx_printf(c->cli->cx, "rules for %s: there is no such port", tap);
+}
+
 /* ---- what is there and belongs to nobody ---- */
 
 static const struct api_server *server_of(struct check *c, const char *id)
@@ -101,7 +121,7 @@ static void check_ids(struct check *c, struct strs ids, const char *what)
 
 static bool tap_has_port(struct check *c, const char *tap)
 {
-    const struct api_ref *p = c->rows.ports.items;
+    const struct api_port *p = c->rows.ports.items;
     const char *id;
 
     if (!str_starts(tap, "tap", &id))
@@ -110,6 +130,42 @@ static bool tap_has_port(struct check *c, const char *tap)
         if (str_starts(p[i].id, id, NULL))
             return true;
     return false;
+}
+
+/* Rules name taps in many places; each name stands in quotes. */
+static void check_rules(struct check *c)
+{
+    const char *at = c->seen.rules_bridge ? c->seen.rules_bridge : "";
+
+    while ((at = strstr(at, "\"tap")) != NULL) {
+        size_t n = strcspn(++at, "\"");
+        const char *tap = arena_strndup(c->cli->cx->arena, at, n);
+        if (n == TAP_NAME_CHARS && !tap_has_port(c, tap) && !has(c->found, rule_text(c, tap)))
+            found(c, rule_text(c, tap));
+        at += n;
+    }
+}
+
+static bool lease_has_port(struct check *c, const struct lease *l)
+{
+    const struct api_port *p = c->rows.ports.items;
+
+    for (size_t i = 0; i < c->rows.ports.n; i++) {
+        const struct api_fixed_ip *ip = p[i].fixed_ips.items;
+        for (size_t k = 0; str_eq(p[i].mac_address, l->mac) && k < p[i].fixed_ips.n; k++)
+            if (str_eq(ip[k].ip_address, l->ip))
+                return true;
+    }
+    return false;
+}
+
+static void check_leases(struct check *c)
+{
+    const struct lease *l = c->seen.leases.items;
+
+    for (size_t i = 0; i < c->seen.leases.n; i++)
+        if (!lease_has_port(c, &l[i]))
+            found(c, cx_printf(c->cli->cx, "lease of %s by %s: no port has them", l[i].ip, l[i].mac));
 }
 
 static void check_taps(struct check *c)
@@ -187,17 +243,11 @@ static int look(struct cli *cli, struct check *ret)
     check_ids(ret, ret->seen.disks, "disks");
     check_ids(ret, ret->seen.records, "record");
     check_taps(ret);
+    check_rules(ret);
+    check_leases(ret);
     check_addresses(ret);
     check_active(ret);
     return 0;
-}
-
-static bool has(struct strs found, const char *text)
-{
-    for (size_t i = 0; i < found.n; i++)
-        if (str_eq(found.items[i], text))
-            return true;
-    return false;
 }
 
 /* What changes while we look seems wrong once: only what is found twice is. */

@@ -51,6 +51,14 @@ static const struct field one_server_fields[] = { SUB(struct one_server, server,
 static const struct field servers_fields[] = LIST_OF("servers", struct api_server, server_fields);
 static const struct field images_fields[] = LIST_OF("images", struct api_image, image_fields);
 static const struct field ports_fields[] = LIST_OF("ports", struct api_ref, api_ref_fields);
+static const struct field fixed_ip_fields[] = { STR(struct api_fixed_ip, ip_address), { 0 } };
+static const struct field port_fields[] = {
+    STR(struct api_port, id),
+    STR(struct api_port, mac_address),
+    LIST(struct api_port, fixed_ips, struct api_fixed_ip, fixed_ip_fields),
+    { 0 },
+};
+static const struct field all_ports_fields[] = LIST_OF("ports", struct api_port, port_fields);
 static const struct field networks_fields[] = LIST_OF("networks", struct api_ref, api_ref_fields);
 static const struct field floatings_fields[] = LIST_OF("floatingips", struct api_floating, api_floating_fields);
 static const struct field hosts_fields[] = LIST_OF("hypervisors", struct api_host, host_fields);
@@ -125,7 +133,7 @@ int api_external_network(struct api *api, struct api_ref *ret_network)
 
 int api_ports(struct api *api, struct list *ret_ports)
 {
-    return get_list(api, "/network/v2.0/ports", ports_fields, ret_ports);
+    return get_list(api, "/network/v2.0/ports", all_ports_fields, ret_ports);
 }
 
 int api_floatings(struct api *api, struct list *ret_floatings)

@@ -16,6 +16,13 @@ struct api_server {
     } * fault;
     struct api_ref *image;
 };
+struct api_port {
+    const char *id, *mac_address;
+    struct list fixed_ips; /* struct api_fixed_ip */
+};
+struct api_fixed_ip {
+    const char *ip_address;
+};
 struct api_floating {
     const char *id, *floating_ip_address, *port_id;
 };
@@ -36,7 +43,7 @@ int api_port_floating(struct api *api, const char *port_id, struct api_floating 
 /* The network that floating IPs are of; id NULL: there is none. */
 int api_external_network(struct api *api, struct api_ref *ret_network) MUST_CHECK;
 /* All there are, for an administrator. */
-int api_ports(struct api *api, struct list *ret_ports /* struct api_ref */) MUST_CHECK;
+int api_ports(struct api *api, struct list *ret_ports /* struct api_port */) MUST_CHECK;
 int api_floatings(struct api *api, struct list *ret_floatings /* struct api_floating */) MUST_CHECK;
 int api_hosts(struct api *api, struct list *ret_hosts /* struct api_host */) MUST_CHECK;
 

@@ -175,6 +175,7 @@ static int make_token_keys(struct cli *cli)
     return r < 0 ? r : made;
 }
 
+/* clang-format off */
 const struct step prepare_steps[] = {
     { "user, directories", prepare_places },
     { "settings", keep_settings },
@@ -187,6 +188,7 @@ const struct step prepare_steps[] = {
     { "configuration", confs_write },
     { 0 },
 };
+/* clang-format on */
 
 int command_prepare(struct cli *cli)
 {

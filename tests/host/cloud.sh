@@ -44,6 +44,7 @@ skip() {
 value() { sed -n "s/^$1: //p" "$dir/$2"; }
 now_ms() { date +%s%3N; }
 
+pid() { cut -d' ' -f1 "$dir/cloud/run/$1.pid"; }
 up() { on "$alamo" up > "$dir/$1" 2>&1 || { cat "$dir/$1"; return 1; }; }
 same() { [ "$1" = "$2" ] || { printf 'not the same:\n%s\n%s\n' "$1" "$2"; return 1; }; }
 
@@ -78,6 +79,28 @@ test_that "a second up changes nothing and says the same" second
 test_that "status" on sh -c "$alamo status > $dir/status && grep -q '1 ACTIVE' $dir/status && grep -q '^host cloud1: up' $dir/status"
 test_that "check finds nothing without an owner" on "$alamo" check
 
+# What nobody owns is found while the agent is held, and gone soon after it goes on.
+junk() {
+    guest=12345678-0000-4000-8000-000000000001
+    kill -STOP "$(pid alamo-agent)"
+    mkdir "$dir/cloud/data/agent/guests/$guest"
+    on ip tuntap add tap12345678-00 mode tap
+    on ip link set tap12345678-00 alias alamo # by which the agent knows its own
+    on "$alamo" check > "$dir/junk"
+    code=$?
+    kill -CONT "$(pid alamo-agent)"
+    cat "$dir/junk"
+    [ $code = 1 ] && grep -q "disks of $guest" "$dir/junk" && grep -q 'tap tap12345678-00' "$dir/junk" || return 1
+    kill "$(pid alamo-agent)" # a new one looks at everything
+    for _ in $(seq 100); do
+        on "$alamo" check > "$dir/junk" && return 0
+        sleep 0.3
+    done
+    cat "$dir/junk"
+    return 1
+}
+test_that "check finds planted junk, the agent removes it" junk
+
 # ---- the openstack command -----------------------------------------------------------------------------------
 if command -v openstack > /dev/null; then
     for user in admin demo; do
@@ -94,7 +117,6 @@ fi
 test_that "floating create --ip_range" on sh -c "$alamo floating create --ip_range=198.51.100.64/26 && $alamo floating list | grep -qx 198.51.100.64/26 && $alamo floating delete --ip_range=198.51.100.64/26"
 
 # ---- what dies comes back, and no guest notices --------------------------------------------------------------
-pid() { cut -d' ' -f1 "$dir/cloud/run/$1.pid"; }
 boot_id() { on sh -c "$ssh_command cat /proc/sys/kernel/random/boot_id"; }
 survive() {
     before=$(boot_id)
