@@ -173,7 +173,7 @@ static int apply_sync(struct cx *cx, void *arg)
     cx->who = who_system();
     TRY(compute_report(cx, &c->sync, &c->host_id));
     for (size_t i = 0; i < c->sync.floatings.n; i++)
-        TRY(network_report_floating(cx, f[i].id, f[i].up, f[i].fault));
+        TRY(network_report_floating(cx, c->host_id, f[i].id, f[i].up, f[i].fault));
     return 0;
 }
 

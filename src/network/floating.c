@@ -232,13 +232,13 @@ int floating_remove_unused(struct cx *cx, const char *network_id)
     return 0;
 }
 
-int network_report_floating(struct cx *cx, const char *id, bool up, const char *fault)
+int network_report_floating(struct cx *cx, const char *host_id, const char *id, bool up, const char *fault)
 {
     const char *status = up ? "ACTIVE" : fault ? "ERROR" : "DOWN";
     int r = store_exec(cx, &floating_table,
-                       "UPDATE floating_ip SET status=$1, fault=$2 WHERE id=$3 AND port_id IS NOT NULL AND (status<>$1 OR "
-                       "COALESCE(fault,'')<>COALESCE($2,''))",
-                       ARGS(status, fault, id));
+                       "UPDATE floating_ip SET status=$1, fault=$2 WHERE id=$3 AND port_id IN (SELECT id FROM port WHERE host_id=$4) AND "
+                       "(status<>$1 OR COALESCE(fault,'')<>COALESCE($2,''))",
+                       ARGS(status, fault, id, host_id));
     return r < 0 ? r : 0;
 }
 

@@ -28,8 +28,9 @@ int floating_add(struct cx *cx, struct floating *floating) MUST_CHECK;
 int floating_change(struct cx *cx, struct floating *floating) MUST_CHECK;
 int floating_remove(struct cx *cx, const char *id) MUST_CHECK;
 
-/* What a host says of it: 'up', or down because of 'fault' (or NULL).  An id that is gone is fine. */
-int network_report_floating(struct cx *cx, const char *id, bool up, const char *fault) MUST_CHECK;
+/* What host 'host_id' says of it: 'up', or down because of 'fault' (or NULL).  Nothing changes when it is gone, or points
+ * to a port that is not on that host. */
+int network_report_floating(struct cx *cx, const char *host_id, const char *id, bool up, const char *fault) MUST_CHECK;
 
 /* For network/: the port goes away; or has lost addresses. */
 int floating_release_port(struct cx *cx, const char *port_id) MUST_CHECK;

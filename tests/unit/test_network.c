@@ -514,6 +514,15 @@ static int view_host(struct cx *cx, void *view)
     return network_host_view(cx, "host-1", view);
 }
 
+struct floating_report {
+    const char *host_id, *id;
+};
+static int report_floating(struct cx *cx, void *arg)
+{
+    const struct floating_report *r = arg;
+    return network_report_floating(cx, r->host_id, r->id, true, NULL);
+}
+
 static void a_host_sees_what_it_needs_and_no_more(void **state)
 {
     struct cloud *c = *state;
@@ -534,6 +543,7 @@ static void a_host_sees_what_it_needs_and_no_more(void **state)
     const char *port = keep(((struct nic *)b.nics.items)->port_id);
     struct floating f = { .floating_network_id = public, .port_id = port };
     assert_int_equal(call(c, as_ann, add_floating, &f), 0);
+    const char *floating = keep(f.id);
     new_port(c, as_ann, other); /* in the default group, on no host */
     assert_int_equal(call(c, NULL, view_host, &v), 0);
     assert_int_equal(v.ports.n + v.networks.n + v.groups.n + v.floatings.n, 0);
@@ -549,6 +559,13 @@ static void a_host_sees_what_it_needs_and_no_more(void **state)
     assert_int_equal(v.routers.n, 1);
     assert_int_equal(v.legs.n, 2);
     assert_int_equal(v.floatings.n, 1);
+    struct floating_report report = { "host-2", floating };
+    assert_int_equal(call(c, NULL, report_floating, &report), 0);
+    assert_int_equal(count(c, "SELECT count(*) FROM floating_ip WHERE status='ACTIVE'"), 0);
+    report.host_id = "host-1";
+    assert_int_equal(call(c, NULL, report_floating, &report), 0);
+    assert_int_equal(count(c, "SELECT count(*) FROM floating_ip WHERE status='ACTIVE'"), 1);
+    assert_int_equal(call(c, NULL, view_host, &v), 0);
     for (size_t i = 0; i < v.subnets.n; i++) {
         const struct hv_subnet *s = (const struct hv_subnet *)v.subnets.items + i;
         assert_true(s->gateway_here);
