@@ -122,7 +122,7 @@ static int set_up(struct cx *cx, struct agent *a, const struct options *o)
 {
     struct host_facts facts;
     const char *socket = NULL;
-    TRY(settings_read(cx, o->config, &a->settings));
+    TRY(agent_settings_read(cx, o->config, &a->settings));
     TRY(file_make_dir(cx, a->settings.state_dir, 0711));
     TRY(host_facts(cx, a->settings.state_dir, &facts));
     a->boot_id = facts.boot_id;

@@ -30,7 +30,7 @@ const struct field settings_fields[] = {
 };
 /* clang-format on */
 
-int settings_read(struct cx *cx, const char *path, struct settings *ret_settings)
+int agent_settings_read(struct cx *cx, const char *path, struct settings *ret_settings)
 {
     struct settings s = { 0 };
     char name[256] = "";

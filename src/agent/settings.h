@@ -18,4 +18,4 @@ struct settings {
 extern const struct field settings_fields[];
 
 /* Reads the file and completes what it leaves open.  Errors: those of config_read(). */
-int settings_read(struct cx *cx, const char *path, struct settings *ret_settings) MUST_CHECK;
+int agent_settings_read(struct cx *cx, const char *path, struct settings *ret_settings) MUST_CHECK;
