@@ -21,6 +21,7 @@ struct filter {
     size_t n_sorts;
     const char *id_column;     /* NULL: "id" */
     const char *marker;        /* id of the row after which the list begins, or NULL */
+    bool marker_seen;   /* the caller has found that it may be seen: it may lie outside of the list */
     int64_t limit;             /* rows at most; 0: all */
     bool reverse;              /* the rows before the marker, nearest last (Neutron's page_reverse) */
 };

@@ -235,6 +235,7 @@ int server_list(struct cx *cx, const struct server_query *query, struct list *re
 
     if (f.marker && server_get(cx, f.marker, &at) < 0)
         return fail(cx, KIND_INVALID, "marker [%.64s] not found", f.marker);
+    f.marker_seen = true;
     put_scope(&w, query);
     if (query->name_pattern && is_plain(query->name_pattern))
         *arena_push(cx->arena, &f.conds, &f.n_conds) = (struct filter_cond){ "name", FILTER_CONTAINS, name };

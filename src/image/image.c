@@ -172,6 +172,7 @@ int image_list(struct cx *cx, const struct image_query *query, struct list *ret_
     size_t n = 0;
 
     TRY(check_marker(cx, filter.marker));
+    filter.marker_seen = true;
     if (by_row)
         filter.limit = 0;
     TRY(store_list_filtered(cx, &image_table, &rows, &filter, scope_of(cx, query),

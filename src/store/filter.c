@@ -106,16 +106,26 @@ static void put_sort_value(struct sql *q, const struct field *f, const char *of)
     buf_printf(&q->text, never_null ? "%s%s" : "COALESCE(%s%s,'')", of, f->name);
 }
 
-/* "after the marker" for keys k1..kn: k1 > m1 OR (k1 = m1 AND (k2 > m2 OR ...)), each in its own direction. */
-static int put_marker(struct sql *q, const struct filter *f, const struct filter_sort *keys, size_t n)
+/* The marker is a row that the list could show: another's is as unknown as none. */
+static int find_marker(struct sql *q, const struct filter *f, const char *id, const char *scope, struct args args)
 {
-    const char *id = f->id_column ? f->id_column : "id", *found;
-    const char *probe = cx_printf(q->cx, "SELECT %s FROM %s WHERE %s=$1", id, q->t->name, id);
-    int r = store_text(q->cx, &found, probe, ARGS(f->marker));
+    struct arg *all = arena_new_array(q->cx->arena, struct arg, args.n + 1);
+    const char *found;
 
+    if (args.n)
+        memcpy(all, args.v, args.n * sizeof *all);
+    all[args.n] = arg_text(f->marker);
+    int r = store_text(q->cx, &found,
+                       cx_printf(q->cx, "SELECT %s FROM %s WHERE (%s) AND %s=$%u", id, q->t->name, scope, id, args.n + 1),
+                       (struct args){ all, args.n + 1 });
     TRY(r);
-    if (!r)
-        return fail_type(q->cx, KIND_INVALID, "InvalidInput", "marker [%.64s] not found", f->marker);
+    return r ? 0 : fail_type(q->cx, KIND_INVALID, "InvalidInput", "marker [%.64s] not found", f->marker);
+}
+
+/* "after the marker" for keys k1..kn: k1 > m1 OR (k1 = m1 AND (k2 > m2 OR ...)), each in its own direction. */
+static void put_marker(struct sql *q, const struct filter *f, const char *id, const char *scope, const struct filter_sort *keys,
+                       size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         const struct field *c = column(q, keys[i].column);
         for (int part = 0; part < 2; part++) {
@@ -126,14 +136,22 @@ static int put_marker(struct sql *q, const struct filter *f, const struct filter
             buf_puts(&q->text, part ? "=" : keys[i].descending != f->reverse ? "<" : ">");
             buf_puts(&q->text, "(SELECT ");
             put_sort_value(q, c, "");
-            buf_printf(&q->text, " FROM %s WHERE %s=", q->t->name, id);
+            buf_printf(&q->text, " FROM %s WHERE (%s) AND %s=", q->t->name, scope, id);
             put_arg(q, arg_text(f->marker));
             buf_putc(&q->text, ')');
         }
     }
     for (size_t i = 0; i < 2 * n - 1; i++)
         buf_putc(&q->text, ')');
-    return 0;
+}
+
+/* A key that stands before decides already. */
+static bool has_key(const struct filter_sort *keys, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(keys[i].column, name))
+            return true;
+    return false;
 }
 
 static void turn_round(struct list *rows, size_t size)
@@ -166,15 +184,20 @@ int store_list_filtered(struct cx *cx, const struct table *t, struct list *ret_r
     for (size_t i = 0; i < f->n_sorts; i++) {
         if (!column(&q, f->sorts[i].column))
             return fail(cx, KIND_INTERNAL, "sort by unknown column %s of %s", f->sorts[i].column, t->name);
-        *arena_push(cx->arena, &keys, &n_keys) = f->sorts[i];
+        if (!has_key(keys, n_keys, f->sorts[i].column))
+            *arena_push(cx->arena, &keys, &n_keys) = f->sorts[i];
     }
     bool last_down = n_keys && keys[n_keys - 1].descending;
     const char *id = f->id_column ? f->id_column : "id";
     if (!column(&q, id))
         return fail(cx, KIND_INTERNAL, "%s has no column %s to order by: the filter must name one", t->name, id);
-    *arena_push(cx->arena, &keys, &n_keys) = (struct filter_sort){ id, last_down };
-    if (f->marker)
-        TRY(put_marker(&q, f, keys, n_keys));
+    if (!has_key(keys, n_keys, id))
+        *arena_push(cx->arena, &keys, &n_keys) = (struct filter_sort){ id, last_down };
+    if (f->marker) {
+        bool scoped = where && !f->marker_seen;
+        TRY(find_marker(&q, f, id, scoped ? where : "1=1", scoped ? args : (struct args){ 0 }));
+        put_marker(&q, f, id, scoped ? where : "1=1", keys, n_keys);
+    }
     buf_puts(&q.text, " ORDER BY ");
     for (size_t i = 0; i < n_keys; i++) {
         buf_puts(&q.text, i ? "," : "");

@@ -140,6 +140,42 @@ static void a_foreign_network_is_not_there(void **state)
     FAILS(c, call(c, as_bob, run_port, &p), KIND_NOT_FOUND, "NetworkNotFound");
 }
 
+static int list_networks(struct cx *cx, void *filter)
+{
+    struct query q = { .filter = *(const struct filter *)filter };
+    struct list networks;
+    TRY(network_list(cx, &q, &networks));
+    return (int)networks.n;
+}
+
+/* A marker tells where a page begins: of a row that the caller can't see it must not even tell that it is there. */
+static void a_foreign_marker_is_no_marker(void **state)
+{
+    struct cloud *c = *state;
+    const char *of_ann = new_network(c, as_ann), *of_bob = new_network(c, as_bob);
+    struct filter f = { .marker = of_bob, .limit = 10 };
+    char text[128];
+
+    assert_true(call(c, as_bob, list_networks, &f) >= 0);
+    f.marker = of_ann;
+    FAILS(c, call(c, as_bob, list_networks, &f), KIND_INVALID, "InvalidInput");
+    snprintf(text, sizeof text, "marker [%s] not found", of_ann);
+    assert_string_equal(c->cx.text, text);
+    assert_true(call(c, as_boss, list_networks, &f) >= 0);
+}
+
+/* The same key a thousand times is one key, and not an expression that the engine refuses. */
+static void sort_keys_count_once(void **state)
+{
+    static struct filter_sort keys[1000];
+    struct cloud *c = *state;
+    struct filter f = { .marker = new_network(c, as_bob), .limit = 10, .sorts = keys, .n_sorts = N_ELEMENTS(keys) };
+
+    for (size_t i = 0; i < N_ELEMENTS(keys); i++)
+        keys[i].column = "name";
+    assert_true(call(c, as_bob, list_networks, &f) >= 0);
+}
+
 static void on_a_shared_network_nobody_takes_a_neighbours_place(void **state)
 {
     struct cloud *c = *state;
@@ -583,6 +619,8 @@ int main(void)
         WITH_CLOUD(ipv6_follows_the_mac),
         WITH_CLOUD(subnets_of_a_network_do_not_overlap),
         WITH_CLOUD(a_foreign_network_is_not_there),
+        WITH_CLOUD(a_foreign_marker_is_no_marker),
+        WITH_CLOUD(sort_keys_count_once),
         WITH_CLOUD(on_a_shared_network_nobody_takes_a_neighbours_place),
         WITH_CLOUD(the_gateway_of_a_shared_network_is_no_guests),
         WITH_CLOUD(one_bad_of_many_leaves_none),
