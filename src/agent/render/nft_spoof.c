@@ -5,7 +5,7 @@
 /* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't
  * take. */
 struct sources {
-    struct strs marks, open, macs, arp, ip, ip6, targets, same, hairpins;
+    struct strs marks, open, macs, arp, ip, ip6, targets, secured, same, hairpins;
     struct buf ranges, target_ranges;
 };
 
@@ -79,11 +79,37 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
         nft_add(a, &s->open, "\"%s\"", tap);
         return;
     }
+    nft_add(a, &s->secured, "\"%s\"", tap);
     for (size_t i = 0; i < p->ips.n; i++)
         add_source(r, s, tap, p->mac, p->ips.items[i]);
     add_source(r, s, tap, p->mac, mac_link_local(a, p->mac));
     for (size_t i = 0; i < p->pairs.n; i++)
         add_source(r, s, tap, pairs[i].mac ? pairs[i].mac : p->mac, pairs[i].ip);
+}
+
+/* Where all hosts of a subnet listen.  Groups are looked up by the address that a packet is for, which here is nobody's
+ * own; so from guest to guest such packets don't pass at all. */
+static struct strs broadcasts(struct rules *r)
+{
+    struct arena *a = r->cx->arena;
+    struct strs all = { 0 };
+    struct cidr c;
+    nft_add(a, &all, "255.255.255.255");
+    nft_add(a, &all, "224.0.0.1");
+    for (size_t i = 0; i < r->plan->n_networks; i++) {
+        const struct wire_subnet *subnets = r->plan->networks[i]->subnets.items;
+        for (size_t j = 0; j < r->plan->networks[i]->subnets.n; j++) {
+            if (cidr_parse(subnets[j].cidr, &c) < 0 || c.family != 4 || c.bits > 30)
+                continue;
+            for (int bit = c.bits; bit < 32; bit++)
+                c.address[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+            nft_add(a, &all, "%s", cidr_address(a, &c));
+            for (int bit = c.bits; bit < 32; bit++)
+                c.address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+            nft_add(a, &all, "%s", cidr_address(a, &c));
+        }
+    }
+    return all;
 }
 
 /* What a guest sent comes back to it only when it is meant for it (its own floating address), never as an
@@ -96,6 +122,8 @@ static const char chains[] =
     "\t\ttype filter hook forward priority -300; policy accept;\n"
     "\t\tiifname . oifname . ether daddr @hairpins accept\n"
     "\t\tiifname . oifname @same drop\n"
+    "\t\toifname @secured_taps ip daddr @broadcasts drop\n"
+    "\t\toifname @secured_taps ip6 daddr ff02::1 meta l4proto != ipv6-icmp drop\n"
     "\t}\n"
     "\tchain prerouting {\n"
     "\t\ttype filter hook prerouting priority -300; policy accept;\n"
@@ -140,6 +168,8 @@ void nft_put_spoof(struct rules *r)
     nft_put_set(&r->out, "set ip_sources", "ifname . ether_addr . ipv4_addr", "", s.ip);
     nft_put_set(&r->out, "set ip6_sources", "ifname . ether_addr . ipv6_addr", "", s.ip6);
     nft_put_typeof(&r->out, "set advert_targets", "meta iifname . @th,64,128", s.targets);
+    nft_put_set(&r->out, "set secured_taps", "ifname", "", s.secured);
+    nft_put_set(&r->out, "set broadcasts", "ipv4_addr", "", broadcasts(r));
     nft_put_set(&r->out, "set same", "ifname . ifname", "", s.same);
     nft_put_set(&r->out, "set hairpins", "ifname . ifname . ether_addr", "", s.hairpins);
     buf_puts(&r->out, "\tchain advert {\n\t\tiifname . @th,64,128 @advert_targets return\n");
