@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -112,12 +113,24 @@ int libvirtd_ensure(struct cli *cli)
     return wanted || news;
 }
 
+/* A namespace whose mounts the machine does not see.  In a chroot "/" is no mount point (EINVAL), and then the machine may
+ * see them; that is harmless, as long as they do not pile up. */
+static bool leave_mounts(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0 || errno == EINVAL);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 void libvirtd_exec(struct cli *cli)
 {
-    const char *pid_file = cli_run_file(cli, "libvirtd.own-pid");
+    const char *pid_file = cli_run_file(cli, "libvirtd.own-pid"), *etc = etc_dir(cli);
 
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-        mount(etc_dir(cli), "/etc/libvirt", NULL, MS_BIND, NULL) < 0)
+    if (!leave_mounts() || (!is_same(etc, "/etc/libvirt") && mount(etc, "/etc/libvirt", NULL, MS_BIND, NULL) < 0))
         return;
     execlp("libvirtd", "libvirtd", "-f", "/etc/libvirt/libvirtd.conf", "-p", pid_file, (char *)NULL);
 }
