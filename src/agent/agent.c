@@ -171,6 +171,34 @@ void agent_plan_free(struct plan_of *p)
     p->n = 0;
 }
 
+/* ---- copies ---- */
+
+/* The images that tasks, not done yet, of documents held are to become. */
+static struct strs wanted_copies(struct agent *a, struct cx *cx)
+{
+    struct strs ids = { 0 };
+    for (size_t i = 0; i < a->n_guests; i++) {
+        const struct guest *g = a->guests[i];
+        const struct wire_guest *wanted = g->doc ? g->doc->value : NULL;
+        const struct wire_task *tasks = wanted ? wanted->tasks.items : NULL;
+        for (size_t j = 0; wanted && j < wanted->tasks.n; j++)
+            if (tasks[j].image_id && !record_task(&g->record, tasks[j].id))
+                *arena_push(cx->arena, &ids.items, &ids.n) = cx_strdup(cx, tasks[j].image_id);
+    }
+    return ids;
+}
+
+void agent_sweep_copies(struct agent *a)
+{
+    CLEAN_CX cx;
+    cx_begin(&cx);
+    pthread_mutex_lock(&a->lock);
+    struct strs wanted = wanted_copies(a, &cx);
+    pthread_mutex_unlock(&a->lock);
+    if (a->drivers.storage.sweep_copies(a->drivers.storage.self, &cx, wanted) < 0)
+        log_warn("%s", cx.text);
+}
+
 /* ---- life ---- */
 
 /* Every guest of which anything is known: a document, a record, files, a domain. */
@@ -214,7 +242,7 @@ static void try_serve(struct agent *a, struct http_server **server)
         log_warn("%s", cx.text);
 }
 
-/* Once a minute everything is looked at again: drift, and what no event told. */
+/* Once a minute everything is looked at again: drift, what no event told, copies whose guest went in the middle. */
 static void watch(struct agent *a, struct http_server **server)
 {
     int64_t look = now_us() + LOOK_US, serve = 0;
@@ -230,6 +258,9 @@ static void watch(struct agent *a, struct http_server **server)
         if (now_us() < look)
             continue;
         look = now_us() + LOOK_US;
+        pthread_mutex_unlock(&a->lock);
+        agent_sweep_copies(a);
+        pthread_mutex_lock(&a->lock);
         for (size_t i = 0; i < a->n_guests; i++)
             a->guests[i]->dirty = true;
         a->net_next_us = 0;
@@ -248,9 +279,11 @@ int agent_run(struct cx *cx, struct agent *a)
     a->net_arena = arena_new();
     a->event_arena = arena_new();
     TRY(file_make_dir(cx, cx_printf(cx, "%s/records", a->settings.state_dir), 0700));
+    TRY(file_remove_unfinished(cx, cx_printf(cx, "%s/records", a->settings.state_dir)));
     TRY(docs_load(cx, &a->docs, cx_printf(cx, "%s/docs", a->settings.state_dir)));
     TRY(load_guests(cx, a));
     a->net_seq = 1;
+    agent_sweep_copies(a);
     for (size_t i = 0; i < N_ELEMENTS(lives); i++)
         if (pthread_create(&threads[n], NULL, lives[i], a) == 0)
             n++;

@@ -21,6 +21,7 @@ struct guest {
     struct arena *arena;        /* of 'record' */
     struct guest_record record; /* changed only by the worker that has the guest */
     bool busy, dirty;           /* a worker has it; it has to be looked at */
+    bool asked_off;             /* to shut down, by this process: the record may have it from one that died */
     int64_t next_us;            /* not before (monotonic); 0: at once */
     int64_t deadline_us;        /* wall clock; when it passes the guest is looked at again */
     int64_t retries;
@@ -48,6 +49,7 @@ struct agent {
     bool stop;
 
     struct docs docs;
+    int64_t docs_seq; /* counts changes of 'docs' */
     struct guest **guests;
     size_t n_guests, cap_guests;
     bool synced; /* the controller has answered this process: what has no document is not wanted */
@@ -86,6 +88,8 @@ struct plan_of {
 };
 struct plan_of agent_plan(struct agent *a, struct arena *arena);
 void agent_plan_free(struct plan_of *p);
+/* Removes copies of disks that no task waits for any more.  Without the lock. */
+void agent_sweep_copies(struct agent *a);
 /* Without the lock: waits on 'changed' at most this long. */
 void agent_wait(struct agent *a, int64_t until_us);
 /* A call came from the hypervisor: the guest is to be looked at.  Without the lock. */
@@ -97,8 +101,10 @@ void *net_thread(void *agent);
 void *sync_poll_thread(void *agent);
 void *sync_report_thread(void *agent);
 void *console_thread(void *agent);
-/* Takes an answer over.  Without the lock. */
-int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer) MUST_CHECK;
+/* Takes an answer over: what differs from the documents held when 'docs_seq' was their count of changes.  Two calls are
+ * under way at once; when the other one's answer has changed documents meanwhile, this one's is passed over, else it
+ * could bring back what is gone: the next call says what is held now.  Without the lock. */
+int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer, int64_t docs_seq) MUST_CHECK;
 /* Fetches an image's bytes from the controller; for storage. */
 int sync_fetch(void *agent, struct cx *cx, const char *image_id, int fd) MUST_CHECK;
 int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char *path) MUST_CHECK;

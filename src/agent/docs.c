@@ -130,7 +130,7 @@ static int load_one(struct cx *cx, struct docs *docs, const char *name)
     size_t n = 0;
     int kind = dot ? kind_of(arena_strndup(cx->arena, name, (size_t)(dot - name))) : -EINVAL;
     if (kind < 0 || !uuid_valid(dot + 1))
-        return 0; /* a leftover of a write that a crash has cut short */
+        return 0; /* none of ours */
     TRY(file_read(cx, cx_printf(cx, "%s/%s", docs->dir, name), DOC_MAX, &text, &n));
     TRY(json_parse(cx, text, n, &json));
     TRY(json_read(cx, stored_fields, json, (struct json_rules){ .lenient = true }, &s));
@@ -144,6 +144,7 @@ int docs_load(struct cx *cx, struct docs *docs, const char *dir)
     struct strs names = { 0 };
     *docs = (struct docs){ .dir = dir };
     TRY(file_make_dir(cx, dir, 0700));
+    TRY(file_remove_unfinished(cx, dir));
     TRY(file_list(cx, dir, &names));
     for (size_t i = 0; i < names.n; i++)
         if (load_one(cx, docs, names.items[i]) < 0) {
@@ -170,12 +171,6 @@ static const char *version_in(struct list versions, const char *kind, const char
     return NULL;
 }
 
-static bool is_older(const struct doc *held, const struct wire_guest *g)
-{
-    const struct wire_guest *now = held->value;
-    return g->gen < now->gen || g->place_epoch < now->place_epoch;
-}
-
 static int take(struct cx *cx, struct docs *docs, enum doc_kind kind, const char *version, const void *value)
 {
     const char *id = *(const char *const *)value; /* every document begins with its id */
@@ -184,7 +179,7 @@ static int take(struct cx *cx, struct docs *docs, enum doc_kind kind, const char
     if (!uuid_valid(id) || !version)
         return fail(cx, KIND_INVALID, "The controller sent a %s without a proper id and version",
                     kinds[kind].name);
-    if (held && (str_eq(held->version, version) || (kind == DOC_GUEST && is_older(held, value))))
+    if (held && str_eq(held->version, version))
         return 0;
 
     struct jwriter inner = jwriter_new(cx->arena), outer = jwriter_new(cx->arena);

@@ -29,8 +29,7 @@ int docs_load(struct cx *cx, struct docs *docs, const char *dir) MUST_CHECK;
 void docs_free(struct docs *docs);
 /* NULL when there is none. */
 struct doc *docs_find(const struct docs *docs, enum doc_kind kind, const char *id);
-/* Takes over what an answer brings, durably; returns 1 when anything changed.  A guest older than the one
- * held is passed over: answers of two calls may cross. */
+/* Takes over what an answer brings, durably; returns 1 when anything changed. */
 int docs_apply(struct cx *cx, struct docs *docs, const struct wire_answer *answer) MUST_CHECK;
 /* What is held, for the next call. */
 struct list docs_have(struct arena *a, const struct docs *docs); /* struct wire_have */

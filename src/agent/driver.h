@@ -78,6 +78,8 @@ struct storage {
     int (*copy)(void *self, struct cx *cx, const char *guest_id, const char *image_id, const char **ret_path,
                 int64_t *ret_size_bytes);
     int (*drop_copy)(void *self, struct cx *cx, const char *image_id);
+    /* Removes all copies but those of 'wanted'. */
+    int (*sweep_copies)(void *self, struct cx *cx, struct strs wanted_image_ids);
     /* Of a guest that is off: brings an overlay that a crash has left back into the root disk. */
     int (*merge)(void *self, struct cx *cx, const char *guest_id);
     /* Removes an overlay's file that nothing writes into any more. */

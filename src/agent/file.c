@@ -127,9 +127,22 @@ int file_write_if_differs(struct cx *cx, const char *path, const char *text)
 
 int file_remove(struct cx *cx, const char *path)
 {
+    crash_point("before removal");
     if (unlink(path) < 0)
         return errno == ENOENT ? 0 : failed(cx, "remove", path);
     return sync_dir_of(cx, path);
+}
+
+int file_remove_unfinished(struct cx *cx, const char *path)
+{
+    struct strs names = { 0 };
+    TRY(file_list(cx, path, &names));
+    for (size_t i = 0; i < names.n; i++) {
+        size_t n = strlen(names.items[i]);
+        if (n > 4 && str_eq(names.items[i] + n - 4, ".tmp"))
+            TRY(file_remove(cx, cx_printf(cx, "%s/%s", path, names.items[i])));
+    }
+    return 0;
 }
 
 int file_remove_dir(struct cx *cx, const char *path)

@@ -13,6 +13,8 @@ int file_write_durably(struct cx *cx, const char *path, const void *data, size_t
 /* The same when the file's bytes differ; returns 1 when it wrote.  Not durable: for files made anew at start.
  */
 int file_write_if_differs(struct cx *cx, const char *path, const char *text) MUST_CHECK;
+/* Removes what a crash in the middle of file_write_durably() has left in the folder.  Before anybody writes there. */
+int file_remove_unfinished(struct cx *cx, const char *path) MUST_CHECK;
 /* Moves a finished file to its name, durably: its bytes, then the name. */
 int file_publish(struct cx *cx, const char *part, const char *path) MUST_CHECK;
 /* Removes a file durably; fine when it is not there. */

@@ -63,6 +63,8 @@ static struct step ending(const struct look *l, bool hard)
     int64_t left_us = asked_us + l->around->grace_us - l->around->now_us;
     if (left_us <= 0)
         return just(STEP_STOP);
+    if (l->around->ask_again)
+        return just(STEP_ASK_OFF);
     return (struct step){ .kind = STEP_WAIT, .wait_us = left_us };
 }
 

@@ -17,15 +17,15 @@ enum {
     POLL_MS = 90 * 1000,
     CALL_MS = 30 * 1000,
     BULK_MS = 3600 * 1000,
-    RETRY_US = 1000000,
+    RETRY_US = 100000,
     RETRY_MAX_US = 15000000,
     ANSWER_MAX = 256 << 20,
     GATHER_US = 20000
 };
 
-/* What one call carried, so that its answer acknowledges just that. */
+/* What one call carried, so that its answer acknowledges just that, and is about the documents held then. */
 struct sent {
-    int64_t seq, event_seq;
+    int64_t seq, event_seq, docs_seq;
     size_t n_events;
 };
 
@@ -131,7 +131,7 @@ static const char *compose(struct agent *a, struct arena *arena, bool wait, stru
     if (a->events.n)
         memcpy(events, a->events.items, a->events.n * sizeof *events);
     m.events = (struct list){ events, a->events.n };
-    *ret_sent = (struct sent){ a->seq, a->event_seq, a->events.n };
+    *ret_sent = (struct sent){ a->seq, a->event_seq, a->docs_seq, a->events.n };
     jw_fields(&w, wire_sync_fields, &m); /* under the lock: events and host facts are not copied */
     pthread_mutex_unlock(&a->lock);
     *ret_n = w.out.len;
@@ -222,13 +222,17 @@ static int begin_records(struct agent *a, struct cx *cx, struct list guests)
     return 0;
 }
 
-int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer)
+int sync_apply(struct agent *a, struct cx *cx, const struct wire_answer *answer, int64_t docs_seq)
 {
     pthread_mutex_lock(&a->lock);
-    int r = begin_records(a, cx, answer->guests);
-    if (r >= 0)
-        r = docs_apply(cx, &a->docs, answer);
+    int r = 0;
+    if (docs_seq == a->docs_seq) {
+        r = begin_records(a, cx, answer->guests);
+        if (r >= 0)
+            r = docs_apply(cx, &a->docs, answer);
+    }
     if (r != 0) {
+        a->docs_seq++;
         a->net_seq++;
         take_guests(a);
     }
@@ -309,7 +313,7 @@ static int sync_once(struct agent *a, struct cx *cx, struct http_client *c, bool
     acknowledge(a, cx, &sent);
     pthread_mutex_unlock(&a->lock);
     show_screens(a, cx, answer.relays);
-    return sync_apply(a, cx, &answer);
+    return sync_apply(a, cx, &answer, sent.docs_seq);
 }
 
 /* Learns what the hypervisor is, once it answers. */
@@ -343,7 +347,7 @@ static int turn(struct agent *a, struct http_client *c, bool wait, int64_t *fail
     }
     if (*failures == 0)
         log_warn("%s", cx.text);
-    int64_t wait_us = (int64_t)RETRY_US << (*failures < 4 ? *failures : 4);
+    int64_t wait_us = (int64_t)RETRY_US << (*failures < 8 ? *failures : 8);
     ++*failures;
     pthread_mutex_lock(&a->lock);
     int64_t until = now_us() + (wait_us < RETRY_MAX_US ? wait_us : RETRY_MAX_US);

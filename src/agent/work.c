@@ -172,10 +172,13 @@ static int ask_off(struct work *w, const struct step *s)
 {
     struct hypervisor *hv = &w->a->drivers.hypervisor;
     struct guest_record r = w->g->record;
+    if (r.running || !r.stopping_us)
+        r.stopping_us = now_us();
     r.running = false;
-    r.stopping_us = now_us();
     TRY(save(w, &r));
-    return hv->ask_off(hv->self, w->cx, w->g->id);
+    TRY(hv->ask_off(hv->self, w->cx, w->g->id));
+    w->g->asked_off = true;
+    return 0;
 }
 
 static int stop(struct work *w, const struct step *s)
@@ -406,6 +409,7 @@ static void vanish(struct work *w)
     w->g->gone = true;
     pthread_mutex_unlock(&w->a->lock);
     look_at_network(w);
+    agent_sweep_copies(w->a);
     report(w, "gone", NULL);
 }
 
@@ -446,7 +450,8 @@ static int one_step(struct work *w)
 {
     struct hypervisor *hv = &w->a->drivers.hypervisor;
     struct storage *st = &w->a->drivers.storage;
-    struct surroundings around = { w->a->boot_id, now_us(), (int64_t)GRACE_S * 1000000 * slow_factor() };
+    struct surroundings around = { w->a->boot_id, now_us(), (int64_t)GRACE_S * 1000000 * slow_factor(),
+                                   !w->g->asked_off };
     struct step s = { .kind = STEP_WAIT };
 
     w->seen = (struct guest_seen){ 0 };

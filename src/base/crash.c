@@ -8,14 +8,21 @@
 #include <unistd.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int64_t left = -1; /* points until the end; negative: never */
+static int64_t left = -1;  /* points until the end; negative: never */
+static const char *only;   /* points of this name count; NULL: all */
+static size_t only_n;
 static int log_fd = -1;
 
 static void read_environment(void)
 {
     const char *at = getenv("ALAMO_CRASH_AT"), *log = getenv("ALAMO_CRASH_LOG");
-    if (at && str_to_i64(at, &left) < 0)
+    const char *colon = at ? strrchr(at, ':') : NULL;
+    if (at && str_to_i64(colon ? colon + 1 : at, &left) < 0)
         left = -1;
+    if (colon) {
+        only = at;
+        only_n = (size_t)(colon - at);
+    }
     if (log)
         log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -33,6 +40,8 @@ void crash_point(const char *name)
         if (write(log_fd, line, n + 1) < 0)
             abort();
     }
+    if (only && (strncmp(name, only, only_n) != 0 || name[only_n]))
+        return;
     if (left >= 0 && __atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST) == 0)
         kill(getpid(), SIGKILL);
 }

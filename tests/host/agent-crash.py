@@ -7,6 +7,9 @@ the points; then once for each point (or every STEP-th: environment STEP), with 
 story the world must hold just what was wanted, every deed must have been lawful, and nothing may be left."""
 import http.server, json, os, shutil, signal, socketserver, subprocess, sys, tempfile, threading, time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "crash"))
+from world import World, WorldServer  # noqa: E402
+
 AGENT = sys.argv[1]
 G = "aaaaaaaa-0000-4000-8000-000000000001"
 PORTS = ["bbbbbb0%d-0000-4000-8000-000000000001" % i for i in range(3)]
@@ -15,102 +18,6 @@ SLOW = int(os.environ.get("ALAMO_SLOW", "1"))
 
 
 def tap(port): return "tap" + port[:11]
-
-
-class World:
-    """What a host holds.  A deed that could not be done for real is noted in 'wrong'."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.guests, self.disks, self.taps, self.overlays = {}, {}, set(), set()
-        self.wrong, self.starts, self.copies, self.watchers = [], 0, 0, []
-
-    def must(self, condition, text):
-        if not condition:
-            self.wrong.append(text)
-
-    def deed(self, verb, id, *args):
-        g = self.guests.get(id)
-        live = g and g["power"] in ("on", "paused")
-        if verb == "see":
-            return "0 " + " ".join([g["power"], "0", "1" if g["overlay"] else "0"] + (sorted(g["taps"]) if live else [])
-                                   if g else ["absent", "0", "0"])
-        if verb == "disks":
-            return "0 %d %d %d" % (id in self.disks, id in self.overlays, id in self.disks)
-        if verb == "guests":
-            return "0 " + " ".join(self.guests)
-        if verb == "files":
-            return "0 " + " ".join(self.disks)
-        if verb == "network":
-            held = {t for g in self.guests.values() if g["power"] == "on" for t in g["taps"]}
-            self.taps = set(args) | held
-            return "1" if held - set(args) else "0"
-        elif verb == "make":
-            self.must(not live, "disks made under a running guest")
-            self.disks.setdefault(id, "fresh")
-        elif verb == "start":
-            self.must(id in self.disks, "start without a disk")
-            self.must(all(t in self.taps for t in args), "start before the taps")
-            self.must(id not in self.overlays, "start with an overlay left")
-            if not live:
-                self.starts += 1
-                self.guests[id] = {"power": "on", "taps": set(args), "overlay": False}
-        elif verb in ("ask_off", "stop"):
-            if live:
-                g["power"] = "off"
-        elif verb in ("attach", "detach"):
-            self.must(live, verb + " on a guest that is off")
-            if live and verb == "attach":
-                self.must(args[0] in self.taps, "attach before the tap")
-                g["taps"].add(args[0])
-            elif live:
-                g["taps"].discard(args[0])
-        elif verb == "forget":
-            self.must(not live, "undefine of a running guest")
-            self.guests.pop(id, None)
-        elif verb == "remove":
-            self.must(not live, "disks removed under a running guest")
-            self.disks.pop(id, None)
-            self.overlays.discard(id)
-        elif verb == "freeze":
-            self.must(live and not g["overlay"], "freeze of a frozen guest")
-            g["overlay"] = True
-            self.overlays.add(id)
-        elif verb == "copy":
-            self.must(not live or g["overlay"], "copy of a disk that is written to")
-            self.copies += 1
-        elif verb in ("merge", "merge_off"):
-            if g:
-                g["overlay"] = False
-            if verb == "merge_off":
-                self.overlays.discard(id)
-        elif verb == "drop_overlay":
-            self.must(not (g and g["overlay"]), "the overlay in use was dropped")
-            self.overlays.discard(id)
-        else:
-            self.wrong.append("unknown deed " + verb)
-        return "0"
-
-
-class WorldServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
-    def __init__(self, path, world):
-        self.world = world
-        super().__init__(path, WorldHandler)
-
-
-class WorldHandler(socketserver.StreamRequestHandler):
-    def handle(self):
-        words = self.rfile.readline().decode().split()
-        if not words:
-            return
-        with self.server.world.lock:
-            answer = self.server.world.deed(words[0], words[1] if len(words) > 1 else None, *words[2:])
-        try:
-            self.wfile.write((answer + "\n").encode())
-        except OSError:
-            pass
 
 
 class Controller(socketserver.ThreadingMixIn, http.server.HTTPServer):

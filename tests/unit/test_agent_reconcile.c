@@ -299,8 +299,24 @@ static void test_table(void **state)
     }
 }
 
+/* The wish was noted, but who noted it may have died before the guest was asked: asked again, and not for ever. */
+static void test_asked_by_the_dead(void **state)
+{
+    const struct wire_guest off = { .gen = 5, .power = "off" };
+    const struct guest_seen on = { .power = GUEST_ON, .disks = true };
+    const struct guest_record asked = { .stopping_us = 1000000000 };
+    struct surroundings around = { "boot", 1000000000, GRACE_US, .ask_again = true };
+
+    assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_ASK_OFF);
+    around.ask_again = false;
+    assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_WAIT);
+    around = (struct surroundings){ "boot", 1000000000 + GRACE_US, GRACE_US, .ask_again = true };
+    assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_STOP);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_table), cmocka_unit_test(test_random) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_table), cmocka_unit_test(test_random),
+                                        cmocka_unit_test(test_asked_by_the_dead) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

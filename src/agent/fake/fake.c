@@ -7,11 +7,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/file.h"
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/env.h"
 
-enum { ANSWER_MAX = 1 << 20 };
+enum { ANSWER_MAX = 1 << 20, COPY_MAX = 1 << 20 };
 
 struct fake {
     char *socket;
@@ -40,12 +41,10 @@ static int ask(struct fake *f, struct cx *cx, const char *line, const char **ret
     struct buf answer = buf_new(cx->arena);
     char piece[4096];
     ssize_t n;
-    crash_point(line);
     if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
         return fail(cx, KIND_UNAVAILABLE, "The fake world does not listen");
     while ((n = read(fd, piece, sizeof piece)) > 0 && answer.len < ANSWER_MAX)
         buf_put(&answer, piece, (size_t)n);
-    crash_point(line);
     if (!answer.len || answer.data[answer.len - 1] != '\n')
         return fail(cx, KIND_UNAVAILABLE, "The fake world broke off");
     answer.data[answer.len - 1] = 0;
@@ -59,10 +58,21 @@ static int ask(struct fake *f, struct cx *cx, const char *line, const char **ret
     return number < 0 ? fail(cx, (enum kind) - number, "%s", text) : (int)number;
 }
 
+/* A deed: unlike a question it has points before and after it.  They are named without ids, which change. */
+static int act(struct fake *f, struct cx *cx, const char *name, const char *id, const char *argument,
+               const char **ret_text)
+{
+    const char *line =
+        cx_printf(cx, "%s %s%s%s", name, id, argument ? " " : "", argument ? argument : "");
+    crash_point(cx_printf(cx, "before fake %s", name));
+    int r = ask(f, cx, line, ret_text);
+    crash_point(cx_printf(cx, "after fake %s", name));
+    return r;
+}
+
 static int verb(void *self, struct cx *cx, const char *name, const char *id, const char *argument)
 {
-    return ask(self, cx, cx_printf(cx, "%s %s%s%s", name, id, argument ? " " : "", argument ? argument : ""),
-               NULL);
+    return act(self, cx, name, id, argument, NULL);
 }
 
 static int list(struct fake *f, struct cx *cx, const char *name, struct strs *ret_ids)
@@ -207,20 +217,19 @@ static int st_remove(void *self, struct cx *cx, const char *id)
     return verb(self, cx, "remove", id, NULL);
 }
 
-/* The copy is a small real file, so that it can be sent. */
+/* The copy is a small real file, so that it can be sent: one that the world names, or the image's id. */
 static int st_copy(void *self, struct cx *cx, const char *id, const char *image_id, const char **ret_path,
                    int64_t *ret_size)
 {
     struct fake *f = self;
-    const char *path = cx_printf(cx, "%s/copy-%s", f->state_dir, image_id);
-    TRY(verb(self, cx, "copy", id, image_id));
-    FILE *out = fopen(path, "we");
-    if (!out)
-        return fail(cx, KIND_UNAVAILABLE, "Can't write %s", path);
-    fputs(image_id, out);
-    fclose(out);
+    const char *like = NULL, *data = image_id, *path = cx_printf(cx, "%s/copy-%s", f->state_dir, image_id);
+    size_t n = strlen(image_id);
+    TRY(act(f, cx, "copy", id, image_id, &like));
+    if (*like)
+        TRY(file_read(cx, like, COPY_MAX, &data, &n));
+    TRY(file_write_durably(cx, path, data, n));
     *ret_path = path;
-    *ret_size = (int64_t)strlen(image_id);
+    *ret_size = (int64_t)n;
     return 0;
 }
 
@@ -228,6 +237,21 @@ static int st_drop_copy(void *self, struct cx *cx, const char *image_id)
 {
     struct fake *f = self;
     unlink(cx_printf(cx, "%s/copy-%s", f->state_dir, image_id));
+    return 0;
+}
+static int st_sweep_copies(void *self, struct cx *cx, struct strs wanted_image_ids)
+{
+    struct fake *f = self;
+    struct strs names = { 0 };
+    TRY(file_list(cx, f->state_dir, &names));
+    for (size_t i = 0; i < names.n; i++) {
+        const char *id = NULL;
+        bool wanted = !str_starts(names.items[i], "copy-", &id);
+        for (size_t j = 0; j < wanted_image_ids.n && !wanted; j++)
+            wanted = str_starts(id, wanted_image_ids.items[j], NULL);
+        if (!wanted)
+            unlink(cx_printf(cx, "%s/%s", f->state_dir, names.items[i]));
+    }
     return 0;
 }
 static int st_merge(void *self, struct cx *cx, const char *id)
@@ -241,17 +265,34 @@ static int st_drop_overlay(void *self, struct cx *cx, const char *id)
 
 /* ---- networks ---- */
 
+static void put_leases(struct buf *line, const struct wire_network *network)
+{
+    const struct wire_subnet *subnets = network->subnets.items;
+    for (size_t i = 0; i < network->subnets.n; i++) {
+        const struct wire_lease *leases = subnets[i].leases.items;
+        for (size_t j = 0; j < subnets[i].leases.n; j++)
+            buf_printf(line, " lease:%s", leases[j].ip);
+    }
+}
+
+/* The line names the taps, and of the rest what must be gone when its owner is. */
 static int nw_apply(void *self, struct cx *cx, const struct net_plan *plan, struct list *ret_faults)
 {
-    struct buf taps = buf_new(cx->arena);
+    struct buf line = buf_new(cx->arena);
     const struct net_port *ports = plan->ports.items;
     char tap[16];
     for (size_t i = 0; i < plan->ports.n; i++) {
         wire_tap_name(ports[i].port->id, tap);
-        buf_printf(&taps, "%s%s", i ? " " : "", tap);
+        buf_printf(&line, " %s", tap);
     }
+    for (size_t i = 0; i < plan->n_networks; i++)
+        put_leases(&line, plan->networks[i]);
+    for (size_t i = 0; i < plan->n_groups; i++)
+        buf_printf(&line, " rules:%s", plan->groups[i]->id);
+    for (size_t i = 0; i < plan->n_floatings; i++)
+        buf_printf(&line, " floating:%s", plan->floatings[i]->id);
     *ret_faults = (struct list){ 0 };
-    return verb(self, cx, "network", "-", buf_text(&taps));
+    return verb(self, cx, "network", "-", buf_text(&line));
 }
 
 static int nw_see(void *self, struct cx *cx, struct net_seen *ret_seen)
@@ -291,7 +332,7 @@ int fake_new(struct cx *cx, const char *socket_path, const char *state_dir,
                         hv_resume, hv_save, hv_drop_save, hv_forget, hv_attach, hv_detach, hv_freeze,
                         hv_merge },
         .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_remove, st_copy, st_drop_copy,
-                     st_merge, st_drop_overlay },
+                     st_sweep_copies, st_merge, st_drop_overlay },
         .network = { f, free_nothing, nw_apply, nw_see, nw_teardown },
     };
     return 0;

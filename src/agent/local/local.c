@@ -273,6 +273,26 @@ static int local_drop_copy(void *self, struct cx *cx, const char *image_id)
     return file_remove(cx, cx_printf(cx, "%s/outbox/%s", l->config.state_dir, image_id));
 }
 
+static bool is_copy_of(const char *name, struct strs image_ids)
+{
+    for (size_t i = 0; i < image_ids.n; i++)
+        if (str_starts(name, image_ids.items[i], NULL))
+            return true;
+    return false;
+}
+
+static int local_sweep_copies(void *self, struct cx *cx, struct strs wanted_image_ids)
+{
+    struct local *l = self;
+    const char *dir = cx_printf(cx, "%s/outbox", l->config.state_dir);
+    struct strs names = { 0 };
+    TRY(file_list(cx, dir, &names));
+    for (size_t i = 0; i < names.n; i++)
+        if (!is_copy_of(names.items[i], wanted_image_ids))
+            TRY(file_remove(cx, cx_printf(cx, "%s/%s", dir, names.items[i])));
+    return 0;
+}
+
 static int local_merge(void *self, struct cx *cx, const char *guest_id)
 {
     struct guest_files f = local_files(self, cx, NULL, guest_id);
@@ -313,6 +333,7 @@ int local_new(struct cx *cx, const struct local_config *config, struct storage *
         .remove = local_remove,
         .copy = local_copy,
         .drop_copy = local_drop_copy,
+        .sweep_copies = local_sweep_copies,
         .merge = local_merge,
         .drop_overlay = local_drop_overlay,
     };
