@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/bench.h"
 #include "agent/fake/fake.h"
 #include "agent/file.h"
 #include "agent/host.h"
@@ -20,10 +21,10 @@
 
 LOG_MODULE("agent");
 
-enum action { RUN, TEARDOWN, STOP_GUESTS, SEEN };
+enum action { RUN, TEARDOWN, STOP_GUESTS, SEEN, BENCH_PARTS };
 
 struct options {
-    const char *config;
+    const char *config, *bench_dir;
     enum action action;
 };
 
@@ -43,6 +44,7 @@ static int read_options(int argc, char **argv, struct options *o)
                                            { "teardown", no_argument, NULL, TEARDOWN },
                                            { "stop-guests", no_argument, NULL, STOP_GUESTS },
                                            { "seen", no_argument, NULL, SEEN },
+                                           { "bench-parts", required_argument, NULL, BENCH_PARTS },
                                            { "help", no_argument, NULL, 'h' },
                                            { 0 } };
     int c;
@@ -51,6 +53,10 @@ static int read_options(int argc, char **argv, struct options *o)
         switch (c) {
         case 'c':
             o->config = optarg;
+            break;
+        case BENCH_PARTS: /* for `alamo bench` alone, hence not in the usage */
+            o->bench_dir = optarg;
+            o->action = BENCH_PARTS;
             break;
         case TEARDOWN:
         case STOP_GUESTS:
@@ -151,6 +157,7 @@ static int act(struct cx *cx, struct agent *a, enum action action)
         return once_stop_guests(cx, a);
     case SEEN:
         return once_seen(cx, a);
+    case BENCH_PARTS:
     case RUN:
         break;
     }
@@ -166,8 +173,8 @@ int main(int argc, char **argv)
     if (read_options(argc, argv, &o) < 0)
         return 2;
     handle_signals();
-    int r = set_up(&cx, &agent, &o);
-    if (r >= 0)
+    int r = o.bench_dir ? bench_parts(&cx, o.bench_dir) : set_up(&cx, &agent, &o);
+    if (r >= 0 && !o.bench_dir)
         r = act(&cx, &agent, o.action);
     if (r < 0)
         log_error("%s", cx.text);

@@ -25,6 +25,7 @@ struct command {
 };
 
 int command_backup(struct cli *cli);
+int command_bench(struct cli *cli);
 int command_check(struct cli *cli);
 int command_doctor(struct cli *cli);
 int command_down(struct cli *cli);

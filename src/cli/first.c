@@ -32,49 +32,56 @@ static const char *id_file(struct cli *cli)
 
 /* ---- making it ---- */
 
-static int flavor_id(struct cli *cli, struct api *api, const char **ret_id)
+static int flavor_id(struct cli *cli, struct api *api, const char *name, const char **ret_id)
 {
     struct api_list flavors = { 0 };
 
     TRY(api_get(api, "/compute/v2.1/flavors", flavors_fields, &flavors));
     const struct api_ref *f = flavors.items.items;
     for (size_t i = 0; i < flavors.items.n; i++)
-        if (str_eq(f[i].name, flavor_name)) {
+        if (str_eq(f[i].name, name)) {
             *ret_id = f[i].id;
             return 0;
         }
-    return fail(cli->cx, KIND_NOT_FOUND, "there is no flavor %s", flavor_name);
+    return fail(cli->cx, KIND_NOT_FOUND, "there is no flavor %s", name);
 }
 
-static const char *server_body(struct cli *cli, const char *flavor, const char *image)
+static const char *server_body(struct cli *cli, const struct new_server *new, const char *flavor)
 {
     struct jwriter w = jwriter_new(cli->cx->arena);
 
     jw_object(&w), jw_key(&w, "server"), jw_object(&w);
-    jw_kv(&w, "name", server_name);
+    jw_kv(&w, "name", new->name);
     jw_kv(&w, "flavorRef", flavor);
-    jw_kv(&w, "imageRef", image);
+    jw_kv(&w, "imageRef", new->image_id);
     jw_kv(&w, "key_name", PRELOAD_KEY);
     jw_end(&w), jw_end(&w);
     return buf_text(&w.out);
 }
 
-static int make_server(struct cli *cli, struct api *api, const char **ret_id)
+int first_make_server(struct cli *cli, struct api *api, const struct new_server *new, const char **ret_id)
 {
     struct api_one_ref made = { 0 };
-    struct api_image image;
     const char *flavor;
 
-    TRY(flavor_id(cli, api, &flavor));
-    TRY(api_image_by_name(api, image_name, &image));
-    if (!image.id)
-        return fail(cli->cx, KIND_NOT_FOUND, "there is no image %s", image_name);
-    TRY(api_send(api, "POST", "/compute/v2.1/servers", server_body(cli, flavor, image.id), server_fields,
-                 &made));
+    TRY(flavor_id(cli, api, new->flavor, &flavor));
+    TRY(api_send(api, "POST", "/compute/v2.1/servers", server_body(cli, new, flavor), server_fields, &made));
     if (!made.item)
         return fail(cli->cx, KIND_INTERNAL, "the new server has no id");
     *ret_id = made.item->id;
     return 0;
+}
+
+static int make_server(struct cli *cli, struct api *api, const char **ret_id)
+{
+    struct new_server new = { .name = server_name, .flavor = flavor_name };
+    struct api_image image;
+
+    TRY(api_image_by_name(api, image_name, &image));
+    if (!image.id)
+        return fail(cli->cx, KIND_NOT_FOUND, "there is no image %s", image_name);
+    new.image_id = image.id;
+    return first_make_server(cli, api, &new, ret_id);
 }
 
 /* A run that died between making the server and noting its id left one of this name. */
@@ -126,7 +133,7 @@ static int make_floating(struct cli *cli, struct api *api, const char *port_id)
     return api_send(api, "POST", "/network/v2.0/floatingips", buf_text(&w.out), NULL, NULL);
 }
 
-static int ensure_floating(struct cli *cli, struct api *api, const char *server_id)
+int first_give_floating(struct cli *cli, struct api *api, const char *server_id)
 {
     struct api_ref port;
     struct api_floating floating;
@@ -149,7 +156,7 @@ int first_server(struct cli *cli)
     TRY(find_server(api, &id));
     if (!id)
         TRY(make_server(cli, api, &id));
-    TRY(ensure_floating(cli, api, id)); /* while it boots */
+    TRY(first_give_floating(cli, api, id)); /* while it boots */
     TRY(wait_active(cli, api, id));
     TRY(files_text(cli, id_file(cli), cx_printf(cli->cx, "%s\n", id), OWNER_ROOT, 0644));
     return 1;

@@ -20,6 +20,8 @@ static const struct command commands[] = {
     { "check", "", "compare the cloud's rows with what is on this host; name what has no owner", 0, 0, command_check },
     { "backup", "FILE", "save database, settings, keys; not images and disks", 1, 1, command_backup },
     { "restore", "FILE", "bring them back, while the cloud is down", 1, 1, command_restore },
+    { "bench", "[--image FILE] [--no-guest]", "measure this machine's cloud beside what it could be, and beside 2012", 0, 3,
+      command_bench },
     { "floating", "create|list|delete [--ip_range=CIDR]", "ranges of floating addresses", 1, 3, command_floating },
     { "version", "", "say which version this is", 0, 0, command_version },
     { "prepare", "", "make what `up` makes before it starts anything", 0, 0, command_prepare },

@@ -11,7 +11,7 @@
 
 /* The guest's kernel and ramdisk are images of their own: QEMU starts them without a boot loader, which is
  * the fastest way to a running server. */
-static const char command_line[] =
+const char preload_command_line[] =
     "root=/dev/vda ro console=tty1 console=ttyS0 quiet tsc=reliable cryptomgr.notests";
 static const char login_user[] = "cirros", root_file[] = "micro-root.raw";
 
@@ -43,7 +43,7 @@ static const char *image_body(struct cli *cli, const struct new_image *i)
     if (i->kernel_id) {
         jw_kv(&w, "kernel_id", i->kernel_id);
         jw_kv(&w, "ramdisk_id", i->ramdisk_id);
-        jw_kv(&w, "os_command_line", command_line);
+        jw_kv(&w, "os_command_line", preload_command_line);
         jw_kv(&w, "os_admin_user", login_user);
     }
     jw_end(&w);

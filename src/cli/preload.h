@@ -12,7 +12,20 @@ int preload_images(struct cli *cli) MUST_CHECK;
 int preload_keypair(struct cli *cli) MUST_CHECK;
 int preload_rules(struct cli *cli) MUST_CHECK;
 
-/* first.c: the first server, reachable by its floating IP. */
+/* What the guest image's kernel is told. */
+extern const char preload_command_line[];
+
+/* first.c: servers of the first user, with the preloaded key. */
+struct api;
+struct new_server {
+    const char *name, *flavor, *image_id;
+};
+int first_make_server(struct cli *cli, struct api *api, const struct new_server *new_server,
+                      const char **ret_id) MUST_CHECK;
+/* It has a floating IP; one that it has stays. */
+int first_give_floating(struct cli *cli, struct api *api, const char *server_id) MUST_CHECK;
+
+/* The first server, reachable by its floating IP. */
 int first_server(struct cli *cli) MUST_CHECK;
 int first_answers_ping(struct cli *cli) MUST_CHECK;
 int first_answers_ssh(struct cli *cli) MUST_CHECK;
