@@ -42,7 +42,7 @@ void bench_title(const char *text)
 
 void bench_row(const char *what, const char *here, const char *beside, const char *goal)
 {
-    printf("  %-50s %12s  %-34s %s\n", what, here, beside, goal);
+    printf("  %-50s %12s  %-*s%s%s\n", what, here, *goal ? 34 : 0, beside, *goal ? " " : "", goal);
 }
 
 void bench_note(const char *fmt, ...)
