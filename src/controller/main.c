@@ -2,11 +2,13 @@
  *
  *     alamod --config FILE    run
  *     alamod --dump-api       write all routes as JSON; exit 1 when one breaks a rule */
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +54,20 @@ static int become_user(struct cx *cx, const char *name)
         return fail(cx, KIND_INVALID, "there is no user %s: make it (useradd --system %s) or set 'user'", name, name);
     if (initgroups(name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
         return fail(cx, KIND_INTERNAL, "cannot become user %s: %s", name, strerror(errno));
+    return 0;
+}
+
+/* Two on one store would undo each other's work: a start puts right what only a dead process can have left.  The lock
+ * goes with the process, however it ends. */
+static int lock_data(struct cx *cx, const struct settings *s)
+{
+    const char *path = settings_data_file(cx, s, "alamod.lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); /* held for good */
+
+    if (fd < 0)
+        return fail(cx, KIND_INTERNAL, "%s cannot be opened: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return fail(cx, KIND_CONFLICT, "another alamod runs on %s: stop it first", s->data_dir);
     return 0;
 }
 
@@ -109,6 +125,7 @@ static int start(struct cx *cx, struct program *p)
     TRY(faces_before_threads(cx, s, &p->faces));
     TRY(become_user(cx, s->user));
     umask(027);
+    TRY(lock_data(cx, s));
     TRY(open_store(cx, p));
     TRY(faces_open(cx, p->faces, s, p->store, p->ring));
     p->transfers = (struct transfers){ p->store, faces_contexts(p->faces)->images,

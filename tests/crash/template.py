@@ -15,14 +15,23 @@ class Template:
     def __init__(self):
         self.disk = DISK
         self.dir = tempfile.mkdtemp(prefix='alamo-template-', dir=life.ROOM)
-        with Cloud(hosts=[life.HOST]) as cloud:
+        try:
+            self.prepare(Cloud(hosts=[life.HOST]))
+            self.settle()
+        except BaseException:
+            self.close()
+            raise
+
+    def prepare(self, cloud):
+        try:
             cloud.prepare()
-            cloud.hosts = []  # its host is no pretended one
+            cloud.hosts = []  # has its certificate now; it is no pretended host, it gets an agent
             cloud.start()
             self.fill(cloud)
             cloud.stop()
             self.keep(cloud.dir)
-        self.settle()
+        finally:
+            cloud.__exit__()
 
     def fill(self, cloud):
         self.token = cloud.token('demo')
