@@ -17,6 +17,10 @@ static void add(struct cx *cx, struct strs *all, const char *s)
     *arena_push(cx->arena, &all->items, &all->n) = s;
 }
 
+/* Where servers of the flat network find each other by name.  A host has one name server, so tenants' networks have none:
+ * what one tenant calls its servers is nothing to another. */
+static const char flat_domain[] = "novalocal";
+
 /* ---- NICs ---- */
 
 static struct wire_port port_of(struct cx *cx, const struct host_view *v, const struct hv_port *p)
@@ -118,7 +122,8 @@ static struct list networks_of(struct cx *cx, const struct host_view *v, const s
         struct wire_network *w = arena_push(cx->arena, &networks, &n);
         struct wire_subnet *subnets = NULL;
         size_t n_subnets = 0;
-        *w = (struct wire_network){ .id = row->id, .flat = row->flat, .isolated = !row->flat, .mtu = row->flat ? 0 : row->mtu };
+        *w = (struct wire_network){ .id = row->id, .flat = row->flat, .isolated = !row->flat, .mtu = row->flat ? 0 : row->mtu,
+                                    .domain = row->flat ? flat_domain : NULL };
         FOR_ROWS(struct hv_subnet, s, v->subnets, network_id, row->id)
             *arena_push(cx->arena, &subnets, &n_subnets) = subnet_of(cx, v, input, row->flat, s);
         w->subnets = (struct list){ subnets, n_subnets };
