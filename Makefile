@@ -1,7 +1,7 @@
 # make        build into build/
 # make run    install what is missing, build, make the guest image, start the cloud: ./alamo up
 # make test   all tests; the last line is "N passed, N failed, N skipped"
-# The rest: make asan, conformance, bench, crash-real, clean.
+# The rest: make asan, conformance, bench, crash-all, clean.
 
 all:
 	@tools/install-packages build
@@ -30,11 +30,11 @@ conformance: all
 bench: all
 	@bench/run
 
-# Every crash point of the agent; `make test` takes each fifth.
-crash-real: all
+# Every crash point of the agent alone; `make test` takes each fifth.
+crash-all: all
 	@STEP=1 tests/host/run "agent-crash.py $(CURDIR)/build/src/alamo-agent"
 
 clean:
 	rm -rf build build-asan guest/out
 
-.PHONY: all run test asan conformance bench crash-real clean
+.PHONY: all run test asan conformance bench crash-all clean
