@@ -10,10 +10,11 @@
 
 passed=0 failed=0 skipped=0
 check() {
-    check_name=$1
+    check_name=$1 check_start=$(date +%s)
     shift
     if "$@" > "$W/check.out" 2>&1; then
-        echo "ok - $check_name"
+        took=$(($(date +%s) - check_start))
+        [ $took -lt 5 ] && echo "ok - $check_name" || echo "ok - $check_name ($took s)"
         passed=$((passed + 1))
         return 0
     fi
