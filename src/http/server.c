@@ -302,12 +302,12 @@ void http_server_stop(struct http_server *s)
     if (!s)
         return;
     atomic_store(&s->stopping, true);
-    MHD_quiesce_daemon(s->daemon);
-    shutdown(s->listen_fd,
-             SHUT_RDWR); /* from now on the kernel refuses; its number is kept until the threads ended */
+    /* New requests get 503 from here on.  Not MHD_quiesce_daemon(): in 0.9.75 it and a worker may both take the listening
+     * socket out of the worker's epoll set, and the second ends the process. */
     upgrade_abort_all(s);
     wait_for_replies(s);
     wait_for_delivery(s);
     MHD_stop_daemon(s->daemon);
+    s->listen_fd = -1; /* it has closed it */
     server_free(s);
 }

@@ -60,7 +60,7 @@ int http_server_start(struct http_server **ret_server, const struct http_config 
                       const struct http_handler *handler) MUST_CHECK;
 /* The port that it listens on. */
 uint16_t http_server_port(const struct http_server *s);
-/* Stops taking connections, breaks upgraded sockets, waits until every run() has been replied to (without limit: who
+/* Answers new requests with 503, breaks upgraded sockets, waits until every run() has been replied to (without limit: who
  * owes a reply must give it) and the replies are out (for 5 s at most, times slow_factor()), cuts off what is left,
  * bodies on their way among it, frees.  Every end() has been called when this returns.  New requests on open
  * connections get 503 in the meantime.  NULL is fine. */
