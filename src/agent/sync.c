@@ -266,8 +266,9 @@ static int call_failed(struct cx *cx, const char *what, int r, const struct http
         return fail(cx, KIND_UNAVAILABLE, "Can't %s: %s", what, answer->error ? answer->error : strerror(-r));
     bool passes =
         answer->status >= 500 || answer->status == 429 || answer->status == 401 || answer->status == 403;
-    return fail(cx, passes ? KIND_UNAVAILABLE : KIND_CONFLICT, "Can't %s: the controller answers %d", what,
-                answer->status);
+    const char *words = answer->body ? answer->body : "";
+    return fail(cx, passes ? KIND_UNAVAILABLE : KIND_CONFLICT, "Can't %s: the controller answers %d: %.*s", what,
+                answer->status, (int)strcspn(words, "\r\n"), words);
 }
 
 /* Somebody waits to see a guest's screen. */

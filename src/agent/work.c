@@ -10,7 +10,8 @@
 
 LOG_MODULE("work");
 
-enum { STEPS_MAX = 64, AGAIN_US = 200000, RETRY_US = 500000, RETRY_MAX_US = 30000000, GRACE_S = 60 };
+enum { STEPS_MAX = 64, AGAIN_US = 200000, RETRY_US = 500000, RETRY_MAX_US = 30000000, GRACE_S = 60,
+       BUILD_RETRIES = 6 /* together half a minute */ };
 
 /* One worker's hold on one guest. */
 struct work {
@@ -413,6 +414,13 @@ static void vanish(struct work *w)
     report(w, "gone", NULL);
 }
 
+/* Whoever waits for a new guest learns of what is in its way while there is somebody waiting.  A guest that was there
+ * before is brought back however long that takes. */
+static bool loses_patience(const struct work *w)
+{
+    return !w->g->record.built && w->g->retries >= BUILD_RETRIES * slow_factor();
+}
+
 /* A failure passes, or is final for this generation. */
 static int settle_failure(struct work *w, const struct step *s)
 {
@@ -420,7 +428,7 @@ static int settle_failure(struct work *w, const struct step *s)
     bool removing = !w->wanted || (w->g->record.failed && w->g->record.failed_gen == w->wanted->gen);
     int64_t wait_us = (int64_t)RETRY_US << (w->g->retries < 6 ? w->g->retries : 6);
     log_warn("%s: %s: %s", w->g->id, step_names[s->kind], w->cx->text);
-    if (removing || (passes(w->cx) && !late)) {
+    if (removing || (passes(w->cx) && !late && !loses_patience(w))) {
         w->g->retries++;
         again(w, wait_us < RETRY_MAX_US ? wait_us : RETRY_MAX_US);
         return 1;
@@ -445,6 +453,20 @@ static bool is_note(enum step_kind kind)
     return kind == STEP_ADOPT || kind == STEP_NOTE_OFF || kind == STEP_NOTE_STOPPED || kind == STEP_FAIL;
 }
 
+static bool has_failed(const struct work *w)
+{
+    return w->wanted && w->g->record.failed && w->g->record.failed_gen == w->wanted->gen;
+}
+
+/* What there is cannot be seen: no libvirtd. */
+static int settle_blindness(struct work *w)
+{
+    int over = settle_failure(w, &(struct step){ .kind = STEP_WAIT });
+    if (has_failed(w)) /* nothing can be cleaned up before that ends, which is nothing to wait for */
+        report(w, "failed", w->g->record.failed_step);
+    return over;
+}
+
 /* One step; 1: the look is over for now. */
 static int one_step(struct work *w)
 {
@@ -452,14 +474,14 @@ static int one_step(struct work *w)
     struct storage *st = &w->a->drivers.storage;
     struct surroundings around = { w->a->boot_id, now_us(), (int64_t)GRACE_S * 1000000 * slow_factor(),
                                    !w->g->asked_off };
-    struct step s = { .kind = STEP_WAIT };
+    struct step s;
 
     w->seen = (struct guest_seen){ 0 };
     int r = hv->see(hv->self, w->cx, w->g->id, &w->seen);
     if (r >= 0)
         r = st->see(st->self, w->cx, w->wanted, w->g->id, &w->seen);
     if (r < 0)
-        return settle_failure(w, &s);
+        return settle_blindness(w);
     w->files = st->files(st->self, w->cx, w->wanted, w->g->id);
     s = reconcile_guest(w->wanted, &w->g->record, &w->seen, &around);
     if (s.kind == STEP_GONE) {
@@ -468,8 +490,7 @@ static int one_step(struct work *w)
     }
     if (s.kind == STEP_NONE)
         return settle(w) < 0 ? settle_failure(w, &s) : 1;
-    bool failed = w->wanted && w->g->record.failed && w->g->record.failed_gen == w->wanted->gen;
-    if (!failed)
+    if (!has_failed(w))
         report(w, s.kind == STEP_TASK ? "ready" : "building", step_names[s.kind]);
     if (s.kind == STEP_WAIT) {
         again(w, s.wait_us);
