@@ -147,7 +147,7 @@ static int start(struct cx *cx, struct program *p)
         .user = faces_contexts(p->faces),
         .realm_url = cx_printf(cx, "%s/identity", s->public_url),
     });
-    p->timers = timers_start(p->store, p->transfers.images);
+    p->timers = timers_start(p->store, &p->transfers);
     return open_ports(cx, p);
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "compute/console.h"
 #include "compute/report.h"
+#include "controller/transfers.h"
 #include "image/sweep.h"
 
 LOG_MODULE("timers");
@@ -15,7 +16,7 @@ enum { PERIOD_S = 1, SWEEP_PERIODS = 60 };
 
 struct timers {
     struct store *store;
-    struct images *images;
+    const struct transfers *transfers;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -58,19 +59,21 @@ static void *run(void *arg)
 
     for (unsigned n = 0; wait_a_period(t); n++) {
         pass(t);
-        if (n % SWEEP_PERIODS == 0)
-            images_sweep(t->store, t->images);
+        if (n % SWEEP_PERIODS == 0) {
+            images_sweep(t->store, t->transfers->images);
+            consoles_sweep(t->transfers);
+        }
     }
     return NULL;
 }
 
-struct timers *timers_start(struct store *store, struct images *images)
+struct timers *timers_start(struct store *store, const struct transfers *transfers)
 {
     struct timers *t = calloc(1, sizeof *t);
     if (!t)
         abort();
     t->store = store;
-    t->images = images;
+    t->transfers = transfers;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
     if (pthread_create(&t->thread, NULL, run, t) != 0)

@@ -1,5 +1,6 @@
 #include "controller/transfers.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,10 +242,42 @@ int consoles_read(struct cx *cx, void *transfers, const char *server_id, int64_t
     return 0;
 }
 
-void consoles_remove(int console_fd, const char *server_id)
+static int sweep_consoles(struct cx *cx, int fd, DIR *directory)
 {
-    if (uuid_valid(server_id))
-        unlinkat(console_fd, server_id, 0);
+    const struct dirent *entry;
+
+    while ((entry = readdir(directory))) {
+        struct server server;
+        char id[UUID_SIZE];
+        snprintf(id, sizeof id, "%s", entry->d_name); /* also of an ID.part that a crash has left */
+        int found = uuid_valid(id) ? server_find(cx, id, &server) : 1;
+        if (found < 0)
+            return found;
+        if (!found)
+            unlinkat(fd, entry->d_name, 0);
+    }
+    return 0;
+}
+
+void consoles_sweep(const struct transfers *t)
+{
+    CLEAN_CX cx;
+    int fd = openat(t->console_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+    cx_begin(&cx);
+    cx.who = who_system();
+    int r = directory ? store_read_begin(t->store, &cx) : fail(&cx, KIND_INTERNAL, "%s", strerror(errno));
+    if (r == 0) {
+        r = sweep_consoles(&cx, fd, directory);
+        store_read_end(&cx);
+    }
+    if (r < 0)
+        log_error("console logs of deleted servers stay: %s", cx.text);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
 }
 
 /* ---- the server's calls ---- */

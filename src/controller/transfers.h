@@ -39,5 +39,5 @@ void transfer_end(struct transfer *t);
 int consoles_open(const char *directory) MUST_CHECK;
 /* struct consoles.read (compute/console.h); 'transfers' is a struct transfers. */
 int consoles_read(struct cx *cx, void *transfers, const char *server_id, int64_t lines, const char **ret_text) MUST_CHECK;
-/* Forgets a server's log; none there is fine. */
-void consoles_remove(int console_fd, const char *server_id);
+/* Removes the logs of servers that are no more. */
+void consoles_sweep(const struct transfers *transfers);
