@@ -132,8 +132,11 @@ int dnsmasq_apply(struct cx *cx, const struct netlink_config *c, const struct ne
     const char *leases = "";
 
     TRY(render_dnsmasq(cx, plan, &files, &texts));
-    if (!texts.conf)
-        return dnsmasq_stop(cx, c);
+    if (!texts.conf) {
+        TRY(dnsmasq_stop(cx, c));
+        unlink(files.leases); /* of ports that are no more */
+        return 0;
+    }
     int reload = 0, restart = 0;
     TRY(reload |= file_write_if_differs(cx, files.hosts, texts.hosts));
     TRY(reload |= file_write_if_differs(cx, files.names, texts.names));
