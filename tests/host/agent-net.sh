@@ -42,6 +42,7 @@ net_up; controller_up
 mkdir -p "$T/www" "$T/run" "$T/state"; echo hello > "$T/www/index.html"
 setsid ip netns exec "$HOST" sleep 1000 & echo $! > "$T/daemon.pid"; echo $! >> "$T/pids"
 echo 'libvirt_uri = qemu+unix:///system?socket=/nonexistent' > "$T/agent.extra"
+export ALAMO_SLOW=100 # the agent is not to lose patience with guests that no libvirtd will ever know
 guest_up 1 10.0.0.11 10.0.0.1; guest_up 2 10.0.0.12 10.0.0.1; guest_up 3 10.1.0.13 10.1.0.1; guest_up 4 10.2.0.14 10.2.0.1
 setsid ip netns exec "$OUT" python3 -m http.server 80 -b 203.0.113.1 -d "$T/www" >/dev/null 2>&1 & echo $! >> "$T/pids"
 docs guest 1; docs guest 2
