@@ -147,12 +147,7 @@ down_leaves_nothing() {
     is "$(processes | grep -cv '^sleep$')" 0 || { processes; return 1; }
 }
 processes() { # of the host
-    net=$(readlink "/proc/$(cat "$OWN_DIR/host.pid")/ns/net")
-    for ns in /proc/[0-9]*/ns/net; do
-        [ "$(readlink "$ns" 2> /dev/null)" = "$net" ] || continue
-        p=${ns%/ns/net}
-        cat "$p/comm"
-    done
+    for p in $(pids_in "$WORLD-host"); do cat "/proc/$p/comm" 2> /dev/null; done
 }
 back_again() { # all servers as they were, with their data
     same_servers "$1" && wait_for 60 "the page" has_page "$FIP/" first || return 1
@@ -163,10 +158,7 @@ back_again() { # all servers as they were, with their data
     inner "$PLAIN_IP" 'grep written-before-all-that marker'
 }
 power_cut() { # everything at once, and nothing of what the kernel held is there any more
-    net=$(readlink "/proc/$(cat "$OWN_DIR/host.pid")/ns/net")
-    for ns in /proc/[0-9]*/ns/net; do
-        [ "$(readlink "$ns" 2> /dev/null)" = "$net" ] || continue
-        p=${ns#/proc/} p=${p%%/*}
+    for p in $(pids_in "$WORLD-host"); do
         [ "$(cat "/proc/$p/comm" 2> /dev/null)" = sleep ] || kill -9 "$p" 2> /dev/null
     done
     forget "$FIP" "$PLAIN_IP"

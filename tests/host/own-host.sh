@@ -30,16 +30,23 @@ own_host_up() {
 on_host() { nsenter -t "$(cat "$OWN_DIR/host.pid")" -m -n -u env -C "$PWD" "$@"; }
 from_outside() { ip netns exec "$OWN_WORLD-out" "$@"; }
 
-# Ends whatever still lives in the host's namespaces.
+# pids_in NETNS: the processes that live in a named network namespace of ours.  By name, never by a pid: one that was given
+# to another process since would name the whole machine.
+pids_in() {
+    inode=$(ip netns exec "$1" stat -L -c %i /proc/self/ns/net 2> /dev/null)
+    [ -n "$inode" ] && [ "net:[$inode]" != "$(readlink /proc/self/ns/net)" ] || return 0
+    for ns in /proc/[0-9]*/ns/net; do
+        [ "$(readlink "$ns" 2> /dev/null)" = "net:[$inode]" ] || continue
+        pid=${ns#/proc/}
+        echo "${pid%%/*}"
+    done
+}
+
+# Ends whatever still lives in that world: the host's processes and the servers outside.
 own_host_down() {
-    if [ -s "$OWN_DIR/host.pid" ]; then
-        net=$(readlink "/proc/$(cat "$OWN_DIR/host.pid")/ns/net")
-        for ns in /proc/[0-9]*/ns/net; do
-            [ "$(readlink "$ns" 2> /dev/null)" = "$net" ] || continue
-            pid=${ns#/proc/}
-            kill -9 "${pid%%/*}" 2> /dev/null
-        done
-    fi
+    for pid in $(pids_in "$OWN_WORLD-host") $(pids_in "$OWN_WORLD-out"); do
+        kill -9 "$pid" 2> /dev/null
+    done
     world_down "$OWN_WORLD"
     rm -rf "$OWN_DIR"
 }
