@@ -332,6 +332,14 @@ int seal_ring_rotate(struct seal_ring *ring)
     return r;
 }
 
+int seal_ring_rotate_if_older(struct seal_ring *ring, int64_t age_us)
+{
+    if (now_us() - seal_ring_made_us(ring) <= age_us)
+        return 0;
+    int r = seal_ring_rotate(ring);
+    return r < 0 ? r : 1;
+}
+
 int64_t seal_ring_made_us(const struct seal_ring *ring)
 {
     return ring->keys[ring->current].made_us;

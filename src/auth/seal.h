@@ -27,6 +27,8 @@ void seal_ring_freep(struct seal_ring **ring);
  * no more. A ring from a file is on the disk before the new key is used.  Others may seal and open meanwhile.
  * Errors: negative errno (the ring is unchanged). */
 int seal_ring_rotate(struct seal_ring *ring) MUST_CHECK;
+/* The same when the current key is older than 'age_us'; returns 1 then, else 0. */
+int seal_ring_rotate_if_older(struct seal_ring *ring, int64_t age_us) MUST_CHECK;
 /* When the current key was made. */
 int64_t seal_ring_made_us(const struct seal_ring *ring);
 

@@ -161,11 +161,11 @@ static int make_certificates(struct cli *cli)
     return made || server || agent;
 }
 
-/* The keys that tokens are sealed with. */
-static int make_token_keys(struct cli *cli)
+/* The keys that what users keep in the cloud is sealed with. */
+static int make_secret_keys(struct cli *cli)
 {
     CLEANUP(seal_ring_freep) struct seal_ring *ring = NULL;
-    const char *path = cli_config_file(cli, "token.keys");
+    const char *path = cli_config_file(cli, "secret.keys");
     bool made = !files_there(path);
     int r = seal_ring_load(&ring, path);
 
@@ -184,7 +184,7 @@ const struct step prepare_steps[] = {
     { "first passwords", make_passwords },
     { "certificates", make_certificates },
     { "trust in them", trust_ensure },
-    { "token keys", make_token_keys },
+    { "keys for kept secrets", make_secret_keys },
     { "configuration", confs_write },
     { 0 },
 };

@@ -35,7 +35,8 @@ int faces_before_threads(struct cx *cx, const struct settings *s, struct faces *
     return r < 0 ? fail(cx, KIND_INTERNAL, "the image inspector does not start: %s", strerror(-r)) : 0;
 }
 
-int faces_open(struct cx *cx, struct faces *f, const struct settings *s, struct store *store, const struct seal_ring *ring)
+int faces_open(struct cx *cx, struct faces *f, const struct settings *s, struct store *store, const struct seal_ring *ring,
+               const struct seal_ring *secrets)
 {
     const char *directory = settings_data_file(cx, s, "images");
     int r = images_open(&f->images, directory, f->inspector);
@@ -43,6 +44,7 @@ int faces_open(struct cx *cx, struct faces *f, const struct settings *s, struct 
     if (r < 0)
         return fail(cx, KIND_INTERNAL, "the image directory %s cannot be used: %s", directory, strerror(-r));
     f->identity.ring = ring;
+    f->identity.secrets = secrets;
     f->identity.cache = identity_cache_new();
     identity_cache_listen(f->identity.cache, store);
     f->contexts = (struct face_contexts){ .images = f->images, .identity = &f->identity };

@@ -13,7 +13,7 @@ struct faces;
 int faces_before_threads(struct cx *cx, const struct settings *s, struct faces **ret_faces) MUST_CHECK;
 /* The rest; before the store's first write, because caches listen to its change feed. */
 int faces_open(struct cx *cx, struct faces *f, const struct settings *s, struct store *store,
-               const struct seal_ring *ring) MUST_CHECK;
+               const struct seal_ring *ring, const struct seal_ring *secrets) MUST_CHECK;
 void faces_free(struct faces *f); /* NULL is fine */
 
 const struct face *const *faces_all(void);

@@ -32,7 +32,7 @@ LOG_MODULE("alamod");
 
 struct program {
     struct settings settings;
-    struct seal_ring *ring;
+    struct seal_ring *ring, *secrets; /* of tokens; of what users keep here */
     struct hash_pool *pool;
     struct store *store;
     struct transfers transfers;
@@ -71,17 +71,23 @@ static int lock_data(struct cx *cx, const struct settings *s)
     return 0;
 }
 
+static int load_keys(struct cx *cx, struct seal_ring **ret_ring, const char *path)
+{
+    int r = seal_ring_load(ret_ring, path);
+    return r < 0 ? fail(cx, KIND_INTERNAL, "the keys in %s cannot be used: %s", path, strerror(-r)) : 0;
+}
+
+/* The keys of tokens are ours to change, and a backup shall not bring old tokens back; those of what users keep here must
+ * last, so they are root's, in config_dir, and part of each backup. */
 static int open_store(struct cx *cx, struct program *p)
 {
     const struct store_config config = { .path = settings_data_file(cx, &p->settings, "alamo.db") };
-    const char *keys = settings_config_file(cx, &p->settings, "token.keys");
-    int r = seal_ring_load(&p->ring, keys);
 
-    if (r < 0)
-        return fail(cx, KIND_INTERNAL, "the token keys in %s cannot be used: %s", keys, strerror(-r));
+    TRY(load_keys(cx, &p->ring, settings_data_file(cx, &p->settings, "token.keys")));
+    TRY(load_keys(cx, &p->secrets, settings_config_file(cx, &p->settings, "secret.keys")));
     if (hash_pool_new(&p->pool, 1, 0) < 0)
         return fail(cx, KIND_INTERNAL, "no threads to be had for the password pool");
-    r = store_open(&p->store, &config, store_migrations, n_store_migrations);
+    int r = store_open(&p->store, &config, store_migrations, n_store_migrations);
     if (r < 0)
         return fail(cx, KIND_INTERNAL, "the store %s cannot be opened: %s", config.path, strerror(-r));
     return 0;
@@ -127,14 +133,14 @@ static int start(struct cx *cx, struct program *p)
     umask(027);
     TRY(lock_data(cx, s));
     TRY(open_store(cx, p));
-    TRY(faces_open(cx, p->faces, s, p->store, p->ring));
+    TRY(faces_open(cx, p->faces, s, p->store, p->ring, p->secrets));
     p->transfers = (struct transfers){ p->store, faces_contexts(p->faces)->images,
                                        consoles_open(settings_data_file(cx, s, "consoles")) };
     faces_set_consoles(p->faces, &p->transfers);
     p->relays = relays_new(0);
     faces_set_relays(p->faces, p->relays);
     p->agents = agents_new(&(struct agents_config){ p->store, &p->transfers, p->relays });
-    TRY(setup_run(cx, p->store, s));
+    TRY(setup_run(cx, p->store, s, p->secrets));
     if (images_recover(p->store) < 0)
         return fail(cx, KIND_INTERNAL, "the state of images could not be repaired");
     p->core = core_new(&(struct core_config){
@@ -147,7 +153,7 @@ static int start(struct cx *cx, struct program *p)
         .user = faces_contexts(p->faces),
         .realm_url = cx_printf(cx, "%s/identity", s->public_url),
     });
-    p->timers = timers_start(p->store, &p->transfers);
+    p->timers = timers_start(&(struct timers_config){ p->store, &p->transfers, p->ring });
     return open_ports(cx, p);
 }
 
@@ -168,6 +174,7 @@ static void stop(struct program *p)
     relays_free(p->relays);
     faces_free(p->faces);
     seal_ring_free(p->ring);
+    seal_ring_free(p->secrets);
 }
 
 static int dump_api(void)

@@ -6,6 +6,7 @@
 
 #include "auth/who.h"
 #include "compute/report.h"
+#include "identity/credential.h"
 #include "identity/domain.h"
 #include "identity/project.h"
 #include "identity/setup.h"
@@ -14,6 +15,7 @@
 struct setup {
     struct identity_setup_params identity;
     struct network_setup network;
+    const struct seal_ring *secrets;
 };
 
 /* Reads the one line of a password file; NULL when there is none. */
@@ -37,13 +39,14 @@ static int make_all(struct cx *cx, void *arg)
 
     cx->who = who_system();
     TRY(identity_setup(cx, &setup->identity));
+    TRY(credential_seal_all(cx, setup->secrets));
     TRY(project_find(cx, DOMAIN_DEFAULT_ID, "admin", &admin));
     setup->network.project_id = admin.id;
     TRY(network_setup(cx, &setup->network));
     return compute_setup(cx);
 }
 
-int setup_run(struct cx *cx, struct store *store, const struct settings *s)
+int setup_run(struct cx *cx, struct store *store, const struct settings *s, const struct seal_ring *secrets)
 {
     struct setup setup = {
         .identity = { .admin_password = read_password(cx, s, "admin.password"),
@@ -52,6 +55,7 @@ int setup_run(struct cx *cx, struct store *store, const struct settings *s)
                       .region = s->region },
         .network = { .fixed_cidr = s->fixed_range, .floating_cidr = s->floating_range, .public_cidr = s->public_range, .public_gateway = s->public_gateway,
                      .dns = s->dns },
+        .secrets = secrets,
     };
     return store_write_wait(store, cx, make_all, &setup);
 }

@@ -2,12 +2,15 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "auth/seal.h"
 #include "auth/who.h"
 #include "base/log.h"
 #include "compute/console.h"
 #include "compute/report.h"
 #include "controller/transfers.h"
+#include "identity/auth.h"
 #include "image/sweep.h"
 
 LOG_MODULE("timers");
@@ -15,8 +18,7 @@ LOG_MODULE("timers");
 enum { PERIOD_S = 1, SWEEP_PERIODS = 60 };
 
 struct timers {
-    struct store *store;
-    const struct transfers *transfers;
+    struct timers_config config;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -36,8 +38,18 @@ static void pass(struct timers *t)
     CLEAN_CX cx;
 
     cx_begin(&cx);
-    if (store_write_wait(t->store, &cx, expire, NULL) < 0)
+    if (store_write_wait(t->config.store, &cx, expire, NULL) < 0)
         log_error("deadlines not enforced: %s", cx.text ? cx.text : "the store failed");
+}
+
+static void rotate_keys(struct seal_ring *ring)
+{
+    int r = seal_ring_rotate_if_older(ring, AUTH_TOKEN_KEY_US);
+
+    if (r < 0)
+        log_error("the token keys stay as they are: %s", strerror(-r));
+    else if (r)
+        log_info("new token key; what the last one sealed opens for another day");
 }
 
 static bool wait_a_period(struct timers *t)
@@ -60,20 +72,20 @@ static void *run(void *arg)
     for (unsigned n = 0; wait_a_period(t); n++) {
         pass(t);
         if (n % SWEEP_PERIODS == 0) {
-            images_sweep(t->store, t->transfers->images);
-            consoles_sweep(t->transfers);
+            images_sweep(t->config.store, t->config.transfers->images);
+            consoles_sweep(t->config.transfers);
+            rotate_keys(t->config.ring);
         }
     }
     return NULL;
 }
 
-struct timers *timers_start(struct store *store, const struct transfers *transfers)
+struct timers *timers_start(const struct timers_config *config)
 {
     struct timers *t = calloc(1, sizeof *t);
     if (!t)
         abort();
-    t->store = store;
-    t->transfers = transfers;
+    t->config = *config;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
     if (pthread_create(&t->thread, NULL, run, t) != 0)

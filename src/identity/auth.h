@@ -12,11 +12,14 @@ struct identity_cache;
 struct store;
 
 struct identity_context {
-    const struct seal_ring *ring;
-    struct identity_cache *cache; /* NULL: none */
-    int64_t token_life_us;        /* 0: AUTH_TOKEN_LIFE_US */
+    const struct seal_ring *ring;    /* of tokens */
+    const struct seal_ring *secrets; /* of what users keep here; its keys last as long as the installation */
+    struct identity_cache *cache;    /* NULL: none */
+    int64_t token_life_us;           /* 0: AUTH_TOKEN_LIFE_US */
 };
 #define AUTH_TOKEN_LIFE_US (4 * 3600 * INT64_C(1000000))
+/* A key seals tokens for this long and then opens them for as long again: longer than any token lives. */
+#define AUTH_TOKEN_KEY_US (24 * 3600 * INT64_C(1000000))
 
 /* Sets '*ret_who' to the caller that the token stands for now; 'arg' is a struct identity_context.  With a cache it must
  * be the first to use cx's transaction.  Errors: UNAUTHENTICATED, always with the same text. */

@@ -167,6 +167,21 @@ static void ring_survives_in_its_file(void **state)
     seal_ring_free(again);
 }
 
+static void old_keys_are_rotated(void **state)
+{
+    struct place *p = *state;
+    struct seal_ring *ring = NULL;
+
+    assert_int_equal(seal_ring_load(&ring, p->path), 0);
+    const char *text = seal(ring, "t", "secret", 6, p->arena);
+    assert_int_equal(seal_ring_rotate_if_older(ring, 3600 * INT64_C(1000000)), 0);
+    assert_true(seal_is_current(ring, text));
+    assert_int_equal(seal_ring_rotate_if_older(ring, -1), 1);
+    assert_false(seal_is_current(ring, text));
+    assert_int_equal(open_as(p, ring, "t", text), 0);
+    seal_ring_free(ring);
+}
+
 static void file_must_be_private_and_whole(void **state)
 {
     struct place *p = *state;
@@ -254,6 +269,7 @@ int main(void)
         IN_PLACE(any_change_is_seen),
         IN_PLACE(rotation_keeps_one_key_back),
         IN_PLACE(ring_survives_in_its_file),
+        IN_PLACE(old_keys_are_rotated),
         IN_PLACE(file_must_be_private_and_whole),
         IN_PLACE(all_who_make_the_file_at_once_get_one_key),
         IN_PLACE(keyfile_creates_once_and_replaces),

@@ -1,4 +1,5 @@
 /* The face of Identity v3, end to end: shapes of replies, who may, and what ends a token. */
+#include "identity/credential.h"
 #include "test_keystone.h"
 
 static void test_versions(void **state)
@@ -355,6 +356,100 @@ static void test_credentials(void **state)
     assert_int_equal(GET(token, path).status, 404);
 }
 
+/* What the store has of a credential. */
+struct stored {
+    const char *id, *blob;
+    int64_t sealed;
+};
+
+static int read_stored(struct cx *cx, void *arg)
+{
+    struct stored *s = arg;
+    TRY(store_int(cx, &s->sealed, "SELECT sealed FROM identity_credential WHERE id=$1", ARGS(s->id)));
+    TRY(store_text(cx, &s->blob, "SELECT blob FROM identity_credential WHERE id=$1", ARGS(s->id)));
+    s->blob = arena_strdup(cloud.arena, s->blob);
+    return 0;
+}
+
+static int plant(struct cx *cx, void *arg)
+{
+    const struct stored *s = arg;
+    const struct table t = { .name = "identity_credential" };
+    return store_exec(cx, &t, "UPDATE identity_credential SET blob=$1, sealed=$2 WHERE id=$3", ARGS(s->blob, s->sealed, s->id));
+}
+
+static int seal_all(struct cx *cx, void *arg)
+{
+    return credential_seal_all(cx, arg);
+}
+
+static int in_store(int (*run)(struct cx *, void *), void *arg)
+{
+    CLEAN_CX cx;
+    cx_begin(&cx);
+    return store_write_wait(cloud.store, &cx, run, arg);
+}
+
+static void test_credentials_are_sealed(void **state)
+{
+    struct tenant a = make_tenant();
+    grant(a, "member");
+    const char *token = token_of(a.user_name, "pw", a.project_name);
+    struct reply made = POST(token, V3 "/credentials", "{\"credential\":{\"type\":\"totp\",\"blob\":\"canary-1\"}}");
+    struct stored s = { .id = text_at(made, "credential.id") };
+    const char *path = PATH("/credentials/%s", s.id);
+    assert_text(made, "credential.blob", "canary-1");
+    assert_int_equal(in_store(read_stored, &s), 0);
+    assert_int_equal(s.sealed, 1);
+    assert_null(strstr(s.blob, "canary"));
+    assert_text(GET(token, path), "credential.blob", "canary-1");
+    assert_text(PATCH(token, path, "{\"credential\":{\"blob\":\"canary-2\"}}"), "credential.blob", "canary-2");
+    assert_int_equal(in_store(read_stored, &s), 0);
+    assert_null(strstr(s.blob, "canary"));
+    assert_text(GET(token, V3 "/credentials"), "credentials.0.blob", "canary-2");
+
+    s.blob = "canary-3"; /* as a release before the seal left it; then a start of this one */
+    s.sealed = 0;
+    assert_true(in_store(plant, &s) > 0);
+    assert_text(GET(token, path), "credential.blob", "canary-3");
+    assert_int_equal(in_store(seal_all, cloud.ring), 0);
+    assert_int_equal(in_store(read_stored, &s), 0);
+    assert_int_equal(s.sealed, 1);
+    assert_null(strstr(s.blob, "canary"));
+    assert_text(GET(token, path), "credential.blob", "canary-3");
+
+    struct reply other = POST(token, V3 "/credentials", "{\"credential\":{\"type\":\"totp\",\"blob\":\"x\"}}");
+    s.id = text_at(other, "credential.id");
+    assert_true(in_store(plant, &s) > 0);
+    assert_int_equal(GET(token, PATH("/credentials/%s", s.id)).status, 500); /* sealed for another row */
+    assert_int_equal(DELETE(token, PATH("/credentials/%s", s.id)).status, 204);
+
+    const char *keys = PATH("/users/%s/credentials/OS-EC2", a.user);
+    made = POST(token, keys, "{\"tenant_id\":\"%s\"}", a.project);
+    const char *secret = text_at(made, "credential.secret");
+    assert_text(GET(token, keys), "credentials.0.secret", secret);
+    struct reply all = GET(token, V3 "/credentials?type=ec2");
+    s.id = text_at(all, "credentials.0.id");
+    assert_int_equal(in_store(read_stored, &s), 0);
+    assert_null(strstr(s.blob, secret));
+}
+
+/* A lost key costs the secrets, not the right to clear away what it sealed. */
+static void test_lost_key(void **state)
+{
+    struct tenant a = make_tenant();
+    grant(a, "member");
+    const char *token = token_of(a.user_name, "pw", a.project_name);
+    const char *id = text_at(POST(token, V3 "/credentials", "{\"credential\":{\"type\":\"totp\",\"blob\":\"x\"}}"), "credential.id");
+    struct seal_ring *other = seal_ring_new();
+    cloud.identity.secrets = other;
+    assert_int_equal(in_store(seal_all, other), 0); /* no start fails for it */
+    assert_int_equal(GET(token, PATH("/credentials/%s", id)).status, 500);
+    assert_int_equal(DELETE(token, PATH("/credentials/%s", id)).status, 204);
+    cloud.identity.secrets = cloud.ring;
+    seal_ring_free(other);
+}
+
 static void test_tags_and_policies(void **state)
 {
     struct tenant t = make_tenant();
@@ -384,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_inherited_roles),  cmocka_unit_test(test_application_credentials),
         cmocka_unit_test(test_users_and_paging), cmocka_unit_test(test_roles_and_domains),
         cmocka_unit_test(test_catalog),          cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_credentials_are_sealed), cmocka_unit_test(test_lost_key),
         cmocka_unit_test(test_tags_and_policies),
     };
     return cmocka_run_group_tests(tests, cloud_start, cloud_stop);

@@ -53,7 +53,7 @@ static inline int cloud_start(void **state)
     cloud.arena = arena_new();
     cloud.ring = seal_ring_new();
     assert_int_equal(store_open(&cloud.store, &store, store_migrations, n_store_migrations), 0);
-    cloud.identity = (struct identity_context){ .ring = cloud.ring, .cache = identity_cache_new() };
+    cloud.identity = (struct identity_context){ .ring = cloud.ring, .secrets = cloud.ring, .cache = identity_cache_new() };
     cloud.contexts.identity = &cloud.identity;
     identity_cache_listen(cloud.identity.cache, cloud.store);
     assert_int_equal(hash_pool_new(&cloud.pool, 2, 0), 0);

@@ -1,7 +1,14 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "api/core/contexts.h"
 #include "api/keystone/internal.h"
+
+const struct identity_context *keystone_identity(const struct req *rq)
+{
+    const struct face_contexts *contexts = req_user(rq);
+    return contexts->identity;
+}
 
 /* ---- output ---- */
 

@@ -42,19 +42,27 @@ static int credentials_list(struct cx *cx, struct req *rq)
     struct list credentials;
 
     TRY(req_filter(rq, &credential_paging, &f));
-    TRY(credential_list(cx, &f, cx->who->is_admin ? NULL : cx->who->user_id, &credentials));
+    TRY(credential_list(cx, keystone_identity(rq), &f, cx->who->is_admin ? NULL : cx->who->user_id, &credentials));
     return keystone_reply_list(rq, &credential_resource, NULL, credentials);
 }
 
 /* Another's credential is not there. */
+static int check_owner(struct cx *cx, const char *id)
+{
+    const char *owner;
+
+    TRY(credential_owner(cx, id, &owner));
+    if (cx->who->is_admin || str_eq(owner, cx->who->user_id))
+        return 0;
+    return fail(cx, KIND_NOT_FOUND, "Could not find credential: %.128s.", id);
+}
+
 static int find_credential(struct cx *cx, struct req *rq, struct credential *ret_credential)
 {
     const char *id = req_path(rq, "credential_id");
 
-    TRY(credential_get(cx, id, ret_credential));
-    if (cx->who->is_admin || str_eq(ret_credential->user_id, cx->who->user_id))
-        return 0;
-    return fail(cx, KIND_NOT_FOUND, "Could not find credential: %.128s.", id);
+    TRY(check_owner(cx, id));
+    return credential_get(cx, keystone_identity(rq), id, ret_credential);
 }
 
 static int credentials_create(struct cx *cx, struct req *rq)
@@ -64,7 +72,7 @@ static int credentials_create(struct cx *cx, struct req *rq)
     c.user_id = c.user_id ? c.user_id : cx->who->user_id;
     TRY(auth_check_self(cx, c.user_id));
     c.extra = json_rest(cx, credential_fields, req_json(rq), NULL);
-    TRY(credential_create(cx, &c));
+    TRY(credential_create(cx, keystone_identity(rq), &c));
     return keystone_reply(rq, &credential_resource, NULL, &c);
 }
 
@@ -84,16 +92,14 @@ static int credentials_update(struct cx *cx, struct req *rq)
     TRY(req_overlay(rq, &c));
     TRY(auth_check_self(cx, c.user_id)); /* nobody gives a credential to another */
     c.extra = json_rest(cx, credential_fields, req_json(rq), c.extra);
-    TRY(credential_update(cx, &c));
+    TRY(credential_update(cx, keystone_identity(rq), &c));
     return keystone_reply(rq, &credential_resource, NULL, &c);
 }
 
 static int credentials_delete(struct cx *cx, struct req *rq)
 {
-    struct credential c;
-
-    TRY(find_credential(cx, rq, &c));
-    TRY(credential_delete(cx, c.id));
+    TRY(check_owner(cx, req_path(rq, "credential_id")));
+    TRY(credential_delete(cx, req_path(rq, "credential_id")));
     return reply_empty(rq);
 }
 
@@ -109,7 +115,7 @@ static int ec2_list(struct cx *cx, struct req *rq)
     struct list keys;
 
     TRY(auth_check_self(cx, req_path(rq, "user_id")));
-    TRY(ec2_key_list(cx, req_path(rq, "user_id"), &keys));
+    TRY(ec2_key_list(cx, keystone_identity(rq), req_path(rq, "user_id"), &keys));
     return keystone_reply_list(rq, &ec2_resource, ec2_path(rq), keys);
 }
 
@@ -119,7 +125,7 @@ static int ec2_create(struct cx *cx, struct req *rq)
 
     k.user_id = req_path(rq, "user_id");
     TRY(auth_check_self(cx, k.user_id));
-    TRY(ec2_key_create(cx, &k));
+    TRY(ec2_key_create(cx, keystone_identity(rq), &k));
     return keystone_reply(rq, &ec2_resource, ec2_path(rq), &k);
 }
 
@@ -128,7 +134,7 @@ static int ec2_show(struct cx *cx, struct req *rq)
     struct ec2_key k;
 
     TRY(auth_check_self(cx, req_path(rq, "user_id")));
-    TRY(ec2_key_get(cx, req_path(rq, "user_id"), req_path(rq, "access"), &k));
+    TRY(ec2_key_get(cx, keystone_identity(rq), req_path(rq, "user_id"), req_path(rq, "access"), &k));
     return keystone_reply(rq, &ec2_resource, ec2_path(rq), &k);
 }
 

@@ -2,6 +2,10 @@
 #pragma once
 #include "api/keystone/face.h"
 
+struct identity_context;
+/* What the program handed to the faces for identity. */
+const struct identity_context *keystone_identity(const struct req *rq);
+
 /* How a kind of thing looks in replies; "links" and the free members come by themselves. */
 struct resource {
     const char *name, *collection; /* "user", "users" */

@@ -1,4 +1,3 @@
-#include "api/core/contexts.h"
 #include "api/keystone/internal.h"
 #include "auth/token.h"
 #include "identity/app_cred.h"
@@ -298,12 +297,6 @@ static int reply_token(struct cx *cx, struct req *rq, const char *token, const s
 
 /* ---- handlers ---- */
 
-static const struct identity_context *identity_of(const struct req *rq)
-{
-    const struct face_contexts *contexts = req_user(rq);
-    return contexts->identity;
-}
-
 struct login {
     struct auth_request request;
     struct auth_proof proof;
@@ -324,7 +317,7 @@ static int tokens_create(struct cx *cx, struct req *rq)
     const struct who *who;
     const char *token;
 
-    TRY(auth_issue(cx, identity_of(rq), &l->request, &l->proof, &token, &who));
+    TRY(auth_issue(cx, keystone_identity(rq), &l->request, &l->proof, &token, &who));
     return reply_token(cx, rq, token, who);
 }
 
@@ -332,7 +325,7 @@ static int tokens_create(struct cx *cx, struct req *rq)
 static int find_subject(struct cx *cx, struct req *rq, const char **ret_token, const struct who **ret_who)
 {
     const char *token = req_header(rq, "X-Subject-Token");
-    int r = token ? auth_inspect(cx, identity_of(rq), token, ret_who) : -ENOENT;
+    int r = token ? auth_inspect(cx, keystone_identity(rq), token, ret_who) : -ENOENT;
 
     if (!token || (r < 0 && cx->kind == KIND_UNAUTHENTICATED)) {
         fail_clear(cx);
