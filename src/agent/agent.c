@@ -199,6 +199,34 @@ void agent_sweep_copies(struct agent *a)
         log_warn("%s", cx.text);
 }
 
+/* ---- images ---- */
+
+static struct strs wanted_images(struct agent *a, struct cx *cx)
+{
+    struct strs ids = { 0 };
+    for (size_t i = 0; i < a->n_guests; i++) {
+        const struct wire_guest *w = a->guests[i]->doc ? a->guests[i]->doc->value : NULL;
+        const struct wire_image *const images[] = { w ? w->image : NULL, w ? w->kernel : NULL, w ? w->ramdisk : NULL };
+        for (size_t j = 0; j < N_ELEMENTS(images); j++)
+            if (images[j])
+                *arena_push(cx->arena, &ids.items, &ids.n) = cx_strdup(cx, images[j]->id);
+    }
+    return ids;
+}
+
+/* Not before the controller was heard: what it wants may be news. */
+static void sweep_images(struct agent *a)
+{
+    CLEAN_CX cx;
+    cx_begin(&cx);
+    pthread_mutex_lock(&a->lock);
+    bool synced = a->synced;
+    struct strs wanted = wanted_images(a, &cx);
+    pthread_mutex_unlock(&a->lock);
+    if (synced && a->drivers.storage.sweep_images(a->drivers.storage.self, &cx, wanted) < 0)
+        log_warn("%s", cx.text);
+}
+
 /* ---- life ---- */
 
 /* Every guest of which anything is known: a document, a record, files, a domain. */
@@ -260,6 +288,7 @@ static void watch(struct agent *a, struct http_server **server)
         look = now_us() + LOOK_US;
         pthread_mutex_unlock(&a->lock);
         agent_sweep_copies(a);
+        sweep_images(a);
         pthread_mutex_lock(&a->lock);
         for (size_t i = 0; i < a->n_guests; i++)
             a->guests[i]->dirty = true;

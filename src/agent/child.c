@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,11 +23,50 @@ static void pipes_close(struct pipes *p)
     fd_close(&p->out);
 }
 
+/* In the child: nothing but what is safe after a fork among threads.  It dies with the thread that waits for it, so that a
+ * killed agent leaves no program that writes on while the next agent begins anew; daemons that it leaves behind by
+ * forking are not meant by that. */
+static _Noreturn void become(const struct child *c, int in, int out, int told, pid_t parent)
+{
+    sigset_t none;
+    /* execvp wants char *const[] and never writes it. */
+    char *const *argv;
+    memcpy(&argv, &c->argv, sizeof argv);
+
+    sigemptyset(&none);
+    signal(SIGPIPE, SIG_DFL);
+    setpgid(0, 0);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(in, STDIN_FILENO) >= 0 &&
+        dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0) {
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        execvp(argv[0], argv);
+    }
+    int error = errno;
+    if (write(told, &error, sizeof error) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* Waits until the program runs: its end of 'told' closes then, or says why it can't. */
+static int wait_exec(int told, pid_t pid)
+{
+    int error = 0;
+    ssize_t n;
+
+    do
+        n = read(told, &error, sizeof error);
+    while (n < 0 && errno == EINTR);
+    if (n != sizeof error)
+        return 0;
+    waitpid(pid, NULL, 0);
+    return error ? -error : -ECHILD;
+}
+
 /* Starts the program with its ends of the pipes; everything else of ours is CLOEXEC. */
 static int spawn(const struct child *c, struct pipes *ret_pipes, pid_t *ret_pid)
 {
-    CLEAN_FD in_r = -1, out_w = -1;
-    int in[2] = { -1, -1 }, out[2];
+    CLEAN_FD in_r = -1, out_w = -1, told_r = -1;
+    int in[2] = { -1, -1 }, out[2], told[2];
     if (pipe2(out, O_CLOEXEC) < 0)
         return -errno;
     ret_pipes->out = out[0];
@@ -40,29 +79,19 @@ static int spawn(const struct child *c, struct pipes *ret_pipes, pid_t *ret_pid)
     } else {
         in_r = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
+    if (in_r < 0 || pipe2(told, O_CLOEXEC) < 0)
+        return -errno;
+    told_r = told[0];
 
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, normal;
-    sigemptyset(&none);
-    sigemptyset(&normal);
-    sigaddset(&normal, SIGPIPE);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, in_r, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&files, out_w, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files, out_w, STDERR_FILENO);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &normal);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    /* posix_spawn wants char *const[] and never writes it. */
-    char *const *argv;
-    memcpy(&argv, &c->argv, sizeof argv);
-    int r = posix_spawnp(ret_pid, c->argv[0], &files, &attr, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
-    return -r;
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(c, in_r, out_w, told[1], parent);
+    int error = errno;
+    close(told[1]);
+    if (pid < 0)
+        return -error;
+    *ret_pid = pid;
+    return wait_exec(told_r, pid);
 }
 
 static void feed(struct pipes *p, const char **input)

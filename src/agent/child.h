@@ -1,4 +1,4 @@
-/* child.h - runs a program to its end: argv, never a shell; bounded output; a deadline. */
+/* child.h - runs a program to its end: argv, never a shell; bounded output; a deadline.  It dies when the agent does. */
 #pragma once
 #include "base/cx.h"
 

@@ -80,6 +80,8 @@ struct storage {
     int (*drop_copy)(void *self, struct cx *cx, const char *image_id);
     /* Removes all copies but those of 'wanted'. */
     int (*sweep_copies)(void *self, struct cx *cx, struct strs wanted_image_ids);
+    /* May remove what is kept of images other than the 'wanted' ones, as far as no disk is based on it. */
+    int (*sweep_images)(void *self, struct cx *cx, struct strs wanted_image_ids);
     /* Of a guest that is off: brings an overlay that a crash has left back into the root disk. */
     int (*merge)(void *self, struct cx *cx, const char *guest_id);
     /* Removes an overlay's file that nothing writes into any more. */

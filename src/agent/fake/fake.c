@@ -254,6 +254,11 @@ static int st_sweep_copies(void *self, struct cx *cx, struct strs wanted_image_i
     }
     return 0;
 }
+static int st_sweep_images(void *self, struct cx *cx, struct strs wanted_image_ids)
+{
+    return 0; /* it keeps none */
+}
+
 static int st_merge(void *self, struct cx *cx, const char *id)
 {
     return verb(self, cx, "merge_off", id, NULL);
@@ -332,7 +337,7 @@ int fake_new(struct cx *cx, const char *socket_path, const char *state_dir,
                         hv_resume, hv_save, hv_drop_save, hv_forget, hv_attach, hv_detach, hv_freeze,
                         hv_merge },
         .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_remove, st_copy, st_drop_copy,
-                     st_sweep_copies, st_merge, st_drop_overlay },
+                     st_sweep_copies, st_sweep_images, st_merge, st_drop_overlay },
         .network = { f, free_nothing, nw_apply, nw_see, nw_teardown },
     };
     return 0;

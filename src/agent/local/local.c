@@ -2,6 +2,8 @@
 
 #include <endian.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,11 +15,12 @@
 #include "base/crash.h"
 #include "base/env.h"
 
-enum { QCOW2_MAGIC = 0x514649fb, COPY_MS = 3600 * 1000, CREATE_MS = 60 * 1000 };
+enum { QCOW2_MAGIC = 0x514649fb, COPY_MS = 3600 * 1000, CREATE_MS = 60 * 1000, IMAGE_KEEP_S = 24 * 3600 };
 static const int64_t GIB = (int64_t)1 << 30, MIB = 1 << 20;
 
 struct local {
     struct local_config config;
+    pthread_mutex_t images; /* an image is found and marked as used, or found unused and removed */
 };
 
 /* ---- names ---- */
@@ -58,16 +61,41 @@ static struct guest_files local_files(void *self, struct cx *cx, const struct wi
     };
 }
 
+/* Where what is to be 'path' is made: a name that nothing else writes to, whatever else was left behind. */
+static const char *part_of(struct cx *cx, const char *path)
+{
+    return cx_printf(cx, "%s.%s.part", path, uuid_new(cx->arena));
+}
+
+static bool is_part(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 5 && str_eq(name + n - 5, ".part");
+}
+
+/* Removes the parts that died with their maker; of files whose name begins like this. */
+static int remove_parts(struct cx *cx, const char *dir, const char *begin)
+{
+    struct strs names = { 0 };
+    TRY(file_list(cx, dir, &names));
+    for (size_t i = 0; i < names.n; i++)
+        if (is_part(names.items[i]) && str_starts(names.items[i], begin, NULL))
+            TRY(file_remove(cx, cx_printf(cx, "%s/%s", dir, names.items[i])));
+    return 0;
+}
+
 /* ---- images ---- */
+
+struct qcow2_head {
+    uint32_t magic, version;
+    uint64_t backing_offset;
+    uint32_t backing_n, cluster_bits;
+    uint64_t size;
+} __attribute__((packed));
 
 int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes)
 {
-    struct {
-        uint32_t magic, version;
-        uint64_t backing_offset;
-        uint32_t backing_n, cluster_bits;
-        uint64_t size;
-    } __attribute__((packed)) h;
+    struct qcow2_head h;
     CLEAN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h)
         return fail(cx, KIND_INVALID, "The image can't be read: %s",
@@ -83,7 +111,7 @@ static int fetch_image(struct local *l, struct cx *cx, const struct wire_image *
 {
     if (!l->config.fetch)
         return fail(cx, KIND_NOT_FOUND, "The image %s is not on this host", image->id);
-    const char *part = cx_printf(cx, "%s.%s.part", path, uuid_new(cx->arena));
+    const char *part = part_of(cx, path);
     CLEAN_FD fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't write %s: %s", part, strerror(errno));
@@ -97,6 +125,17 @@ static int fetch_image(struct local *l, struct cx *cx, const struct wire_image *
     return r;
 }
 
+/* The image is here, and will be for IMAGE_KEEP_S. */
+static bool use_image(struct local *l, const char *path)
+{
+    pthread_mutex_lock(&l->images);
+    bool there = file_exists(path);
+    if (there)
+        utimensat(AT_FDCWD, path, NULL, 0);
+    pthread_mutex_unlock(&l->images);
+    return there;
+}
+
 /* Two guests may fetch the same image at once: both get a whole one, the later name wins. */
 static int have_image(struct local *l, struct cx *cx, const struct wire_image *image, const char **ret_path)
 {
@@ -105,12 +144,71 @@ static int have_image(struct local *l, struct cx *cx, const struct wire_image *i
     if (!uuid_valid(image->id))
         return fail(cx, KIND_INVALID, "The image has no proper id");
     const char *path = image_path(l, cx, image);
-    if (!file_exists(path))
+    if (!use_image(l, path))
         TRY(fetch_image(l, cx, image, path));
     if (access(path, R_OK) < 0)
         return fail(cx, KIND_INVALID, "The image %s can't be read: %s", image->id, strerror(errno));
     if (ret_path)
         *ret_path = path;
+    return 0;
+}
+
+/* The name of the file that a disk of ours is based on; NULL: none, or no such disk. */
+static const char *base_of(struct cx *cx, const char *disk)
+{
+    struct qcow2_head h;
+    CLEAN_FD fd = open(disk, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h || be32toh(h.magic) != QCOW2_MAGIC)
+        return NULL;
+    size_t n = be32toh(h.backing_n);
+    char *name = n && n < PATH_MAX ? cx_alloc(cx, n + 1) : NULL;
+    return name && pread(fd, name, n, (off_t)be64toh(h.backing_offset)) == (ssize_t)n ? name : NULL;
+}
+
+/* What guests' disks are based on, whether wanted or not: the last piece of their paths. */
+static int used_images(struct local *l, struct cx *cx, struct strs *ret_ids)
+{
+    const char *dir = cx_printf(cx, "%s/guests", l->config.state_dir);
+    struct strs guests = { 0 };
+    TRY(file_list(cx, dir, &guests));
+    for (size_t i = 0; i < guests.n; i++) {
+        const char *base = base_of(cx, cx_printf(cx, "%s/%s/disk.qcow2", dir, guests.items[i]));
+        const char *slash = base ? strrchr(base, '/') : NULL;
+        if (slash)
+            *arena_push(cx->arena, &ret_ids->items, &ret_ids->n) = slash + 1;
+    }
+    return 0;
+}
+
+static bool is_in(struct strs list, const char *s)
+{
+    for (size_t i = 0; i < list.n; i++)
+        if (str_eq(list.items[i], s))
+            return true;
+    return false;
+}
+
+static int remove_unused(struct local *l, struct cx *cx, const char *path)
+{
+    struct stat st;
+    pthread_mutex_lock(&l->images);
+    bool old = stat(path, &st) == 0 && now_us() / 1000000 - (int64_t)st.st_mtime > IMAGE_KEEP_S;
+    int r = old ? file_remove(cx, path) : 0;
+    pthread_mutex_unlock(&l->images);
+    return r;
+}
+
+static int local_sweep_images(void *self, struct cx *cx, struct strs wanted_image_ids)
+{
+    struct local *l = self;
+    const char *dir = cx_printf(cx, "%s/images", l->config.state_dir);
+    struct strs names = { 0 }, used = { 0 };
+    TRY(file_list(cx, dir, &names));
+    if (names.n)
+        TRY(used_images(l, cx, &used));
+    for (size_t i = 0; i < names.n; i++)
+        if (!is_in(wanted_image_ids, names.items[i]) && !is_in(used, names.items[i]))
+            TRY(remove_unused(l, cx, cx_printf(cx, "%s/%s", dir, names.items[i])));
     return 0;
 }
 
@@ -120,7 +218,7 @@ static int have_image(struct local *l, struct cx *cx, const struct wire_image *i
  * file is ours and its format known, nobody has to open it. */
 static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g, const char *path)
 {
-    const char *part = cx_printf(cx, "%s.part", path), *base = NULL, *format = "raw";
+    const char *part = part_of(cx, path), *base = NULL, *format = "raw";
     int64_t bytes = g->root_gib * GIB;
 
     TRY(have_image(l, cx, g->image, &base));
@@ -144,8 +242,8 @@ static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g,
 
 static int make_sparse(struct cx *cx, const char *path, int64_t bytes)
 {
-    const char *part = cx_printf(cx, "%s.part", path);
-    CLEAN_FD fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const char *part = part_of(cx, path);
+    CLEAN_FD fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, bytes) < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't make the disk %s: %s", path, strerror(errno));
     return file_publish(cx, part, path);
@@ -153,7 +251,7 @@ static int make_sparse(struct cx *cx, const char *path, int64_t bytes)
 
 static int make_swap(struct cx *cx, const char *path, int64_t bytes)
 {
-    const char *part = cx_printf(cx, "%s.made", path);
+    const char *part = part_of(cx, path);
     TRY(make_sparse(cx, part, bytes));
     const char *const argv[] = { "mkswap", "-q", part, NULL };
     TRY(child_must(cx, argv, NULL, CREATE_MS));
@@ -172,7 +270,7 @@ static int put_drive_file(struct cx *cx, const char *dir, const struct drive_fil
 
 static int make_config_drive(struct cx *cx, struct drive drive, const char *path)
 {
-    const char *dir = cx_printf(cx, "%s.d", path), *part = cx_printf(cx, "%s.part", path);
+    const char *dir = cx_printf(cx, "%s.d", path), *part = part_of(cx, path);
     for (size_t i = 0; i < drive.n; i++)
         TRY(put_drive_file(cx, dir, &drive.files[i]));
     const char *const make[] = {
@@ -192,6 +290,7 @@ static int local_make(void *self, struct cx *cx, const struct wire_guest *g, str
     if (!uuid_valid(g->id))
         return fail(cx, KIND_INVALID, "The server has no proper id");
     TRY(file_make_dir(cx, f.dir, 0700));
+    TRY(remove_parts(cx, f.dir, ""));
     TRY(have_image(l, cx, g->kernel, NULL));
     TRY(have_image(l, cx, g->ramdisk, NULL));
     if (f.ephemeral && !file_exists(f.ephemeral))
@@ -249,10 +348,11 @@ static int local_copy(void *self, struct cx *cx, const char *guest_id, const cha
     struct local *l = self;
     struct guest_files f = local_files(l, cx, NULL, guest_id);
     const char *path = cx_printf(cx, "%s/outbox/%s", l->config.state_dir, image_id);
-    const char *part = cx_printf(cx, "%s.part", path);
+    const char *part = part_of(cx, path);
     if (!uuid_valid(image_id))
         return fail(cx, KIND_INVALID, "The snapshot's image has no proper id");
     if (!file_exists(path)) {
+        TRY(remove_parts(cx, cx_printf(cx, "%s/outbox", l->config.state_dir), image_id));
         const char *const argv[] = { "qemu-img", "convert", "-q",   "-f", "qcow2",
                                      "-O",       "qcow2",   f.root, part, NULL };
         crash_point("before snapshot copy");
@@ -311,7 +411,9 @@ static int local_drop_overlay(void *self, struct cx *cx, const char *guest_id)
 
 static void local_free(void *self)
 {
-    free(self);
+    struct local *l = self;
+    pthread_mutex_destroy(&l->images);
+    free(l);
 }
 
 int local_new(struct cx *cx, const struct local_config *config, struct storage *ret_storage)
@@ -323,6 +425,7 @@ int local_new(struct cx *cx, const struct local_config *config, struct storage *
     if (!l)
         abort();
     l->config = *config;
+    pthread_mutex_init(&l->images, NULL);
     *ret_storage = (struct storage){
         .self = l,
         .free = local_free,
@@ -334,6 +437,7 @@ int local_new(struct cx *cx, const struct local_config *config, struct storage *
         .copy = local_copy,
         .drop_copy = local_drop_copy,
         .sweep_copies = local_sweep_copies,
+        .sweep_images = local_sweep_images,
         .merge = local_merge,
         .drop_overlay = local_drop_overlay,
     };

@@ -17,7 +17,8 @@ struct local_config {
     void *arg;
 };
 
-/* Fills 'ret_storage'; the strings of 'config' must live as long. */
+/* An image that was fetched here goes when no guest's disk is based on it and nobody asked for it for a day.
+ * Fills 'ret_storage'; the strings of 'config' must live as long. */
 int local_new(struct cx *cx, const struct local_config *config, struct storage *ret_storage) MUST_CHECK;
 /* The virtual size of a qcow2 file without a backing file.  Errors: INVALID. */
 int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes) MUST_CHECK;
