@@ -24,7 +24,7 @@ struct guest {
     bool asked_off;             /* to shut down, by this process: the record may have it from one that died */
     int64_t next_us;            /* not before (monotonic); 0: at once */
     int64_t deadline_us;        /* wall clock; when it passes the guest is looked at again */
-    int64_t retries;
+    int64_t retries, failing_us; /* failures in a row; when the first of them was (monotonic) */
     int64_t net_seq; /* the network as of this change is what it needs */
 
     /* The report, and what the controller knows of it. */

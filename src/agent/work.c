@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/advice.h"
 #include "agent/reconcile.h"
 #include "agent/render/render.h"
 #include "base/crash.h"
@@ -10,8 +11,7 @@
 
 LOG_MODULE("work");
 
-enum { STEPS_MAX = 64, AGAIN_US = 200000, RETRY_US = 500000, RETRY_MAX_US = 30000000, GRACE_S = 60,
-       BUILD_RETRIES = 6 /* together half a minute */ };
+enum { STEPS_MAX = 64, AGAIN_US = 200000, RETRY_US = 500000, RETRY_MAX_US = 30000000, GRACE_S = 60, PATIENCE_S = 30 };
 
 /* One worker's hold on one guest. */
 struct work {
@@ -308,7 +308,7 @@ static int task(struct work *w, const struct step *s)
     if (r < 0 && passes(w->cx) && !late)
         return r;
     if (r < 0) {
-        result.fault = w->cx->text;
+        result.fault = advice(w->cx->arena, w->cx->text, ADVICE_SNAPSHOT);
         fail_clear(w->cx);
     }
     TRY(note_task(w, &result));
@@ -415,10 +415,10 @@ static void vanish(struct work *w)
 }
 
 /* Whoever waits for a new guest learns of what is in its way while there is somebody waiting.  A guest that was there
- * before is brought back however long that takes. */
+ * before is brought back however long that takes.  Counted in time, not in tries: news of others bring tries, too. */
 static bool loses_patience(const struct work *w)
 {
-    return !w->g->record.built && w->g->retries >= BUILD_RETRIES * slow_factor();
+    return !w->g->record.built && monotonic_us() - w->g->failing_us >= (int64_t)PATIENCE_S * 1000000 * slow_factor();
 }
 
 /* A failure passes, or is final for this generation. */
@@ -426,6 +426,8 @@ static int settle_failure(struct work *w, const struct step *s)
 {
     bool late = w->wanted && w->wanted->deadline_us && now_us() > w->wanted->deadline_us;
     bool removing = !w->wanted || (w->g->record.failed && w->g->record.failed_gen == w->wanted->gen);
+    if (!w->g->retries)
+        w->g->failing_us = monotonic_us();
     int64_t wait_us = (int64_t)RETRY_US << (w->g->retries < 6 ? w->g->retries : 6);
     log_warn("%s: %s: %s", w->g->id, step_names[s->kind], w->cx->text);
     if (removing || (passes(w->cx) && !late && !loses_patience(w))) {
@@ -436,7 +438,7 @@ static int settle_failure(struct work *w, const struct step *s)
     struct guest_record r = w->g->record;
     r.failed = true;
     r.failed_gen = w->wanted->gen;
-    r.fault = w->cx->text;
+    r.fault = advice(w->cx->arena, w->cx->text, r.built ? ADVICE_SERVER : ADVICE_NEW_SERVER);
     r.failed_step = step_names[s->kind];
     TRY(save(w, &r));
     fail_clear(w->cx);

@@ -57,3 +57,12 @@ const char *text_of_time(struct arena *a, int64_t us, const char *tail)
     return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d%s", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
                         tm.tm_min, tm.tm_sec, tail);
 }
+
+const char *text_with_next(struct arena *a, const char *cause, const char *next)
+{
+    size_t n = strlen(cause);
+
+    while (n && (cause[n - 1] == ' ' || cause[n - 1] == '\n' || cause[n - 1] == '.'))
+        n--;
+    return strstr(cause, TEXT_NEXT) ? cause : arena_printf(a, "%.*s. " TEXT_NEXT "%s", (int)n, cause, next);
+}

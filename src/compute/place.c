@@ -1,5 +1,6 @@
 #include "compute/place.h"
 
+#include "base/text.h"
 #include "compute/host.h"
 #include "schedule/schedule.h"
 
@@ -99,6 +100,6 @@ int server_place(struct cx *cx, struct server *server, const struct place_reques
             return 1;
         }
     }
-    *ret_why = "The hosts are filling up faster than one can be claimed. Try again.";
+    *ret_why = "The hosts are filling up faster than one can be claimed. " TEXT_NEXT "try again in a moment.";
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "auth/who.h"
 #include "base/env.h"
+#include "base/text.h"
 #include "compute/history.h"
 #include "compute/host.h"
 #include "network/attach.h"
@@ -203,6 +204,7 @@ static int lose_place(struct cx *cx, struct server *s)
 
 int server_failed(struct cx *cx, struct server *server, const char *message, const char *details)
 {
+    message = text_with_next(cx->arena, message, "ask the cloud's operator to look into the log of alamo-agent on the server's host.");
     bool known = str_eq(server->vm_state, "error") && !server->deadline_us && (!server->task_state || is_image_task(server));
 
     if (known && str_eq(server->fault_message, message))

@@ -21,7 +21,7 @@ int server_reset_state(struct cx *cx, struct server *server, const char *state) 
 
 /* The host has made true what is wanted. */
 int server_arrived(struct cx *cx, struct server *server) MUST_CHECK;
-/* It never will: ERROR with 'message' and 'details', and a new generation that wants what was there before; a server that
+/* It never will: ERROR with 'message' (which gets a next step if it names none) and 'details', and a new generation that wants what was there before; a server that
  * never ran loses its place. */
 int server_failed(struct cx *cx, struct server *server, const char *message, const char *details) MUST_CHECK;
 /* The guest went off without anybody asking; 'crashed' or by its own shutdown. */

@@ -4,6 +4,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "compute/flavor.h"
 #include "compute/power.h"
 #include "compute/snapshot.h"
@@ -37,7 +38,7 @@ static int take_deleting(struct cx *cx, struct server *s, const struct wire_sync
     if (gone)
         return server_forget(cx, s);
     if (g && str_eq(g->phase, "failed"))
-        return server_failed(cx, s, g->fault ? g->fault : "The host could not remove the server.", g->step);
+        return server_failed(cx, s, g->fault ? g->fault : "The host could not remove the server", g->step);
     return 0;
 }
 
@@ -46,7 +47,7 @@ static int take_step(struct cx *cx, struct server *s, const char *step)
     if (!step || str_eq(s->step, step))
         return 0;
     s->step = step;
-    if (str_eq(s->vm_state, "building") && !s->task_state)
+    if (str_eq(s->vm_state, "building") && (!s->task_state || str_eq(s->task_state, "scheduling")))
         s->task_state = "spawning";
     return server_save(cx, s);
 }
@@ -56,7 +57,7 @@ static int take_guest(struct cx *cx, struct server *s, const struct wire_guest_r
     if (g->gen != s->gen)
         return 0; /* about a wish that is not the last one */
     if (str_eq(g->phase, "failed"))
-        return server_failed(cx, s, g->fault ? g->fault : "The host gave up without a reason.", g->step);
+        return server_failed(cx, s, g->fault ? g->fault : "The host gave up without a reason", g->step);
     if (str_eq(g->power, "off") && (str_eq(g->off_cause, "guest") || str_eq(g->off_cause, "crash")))
         return server_went_off(cx, s, str_eq(g->off_cause, "crash"));
     if (str_eq(g->phase, "ready") && str_eq(g->power, s->want_power) && g->boot_n >= s->boot_n)
@@ -113,10 +114,11 @@ static int expire_one(struct cx *cx, struct server *s)
         return store_update(cx, &server_table, s);
     }
     const char *what = s->task_state ? s->task_state : s->vm_state;
-    const char *message = cx_printf(cx, "Host %s did not finish '%s' in its time. Its last step was: %s.", h.name, what,
-                                    s->step ? s->step : "none was reported");
+    const char *message = cx_printf(cx, "Host %s did not finish '%s' in its time. Its last step was: %s. " TEXT_NEXT
+                                    "look into the log of alamo-agent on that host, then %s the server.",
+                                    h.name, what, s->step ? s->step : "none was reported", s->launched_at ? "reboot (hard) or delete" : "delete");
     log_warn("server=%s host=%s deadline of %s passed", s->id, h.name, what);
-    TRY(server_failed(cx, s, message, "Look into the log of alamo-agent on that host, then reboot (hard) or delete the server."));
+    TRY(server_failed(cx, s, message, s->step));
     return 1;
 }
 

@@ -2,6 +2,7 @@
 
 #include "auth/who.h"
 #include "base/env.h"
+#include "base/text.h"
 #include "compute/history.h"
 #include "compute/power.h"
 #include "image/image.h"
@@ -149,5 +150,5 @@ int snapshot_expire(struct cx *cx)
     struct list tasks;
 
     TRY(store_list(cx, &server_task_table, &tasks, "deadline_us<$1 ORDER BY id", ARGS(cx->now_us)));
-    return end_all(cx, tasks, "The host did not finish the image in its time.");
+    return end_all(cx, tasks, "The host did not finish the image in its time. " TEXT_NEXT "look into the log of alamo-agent there, then ask for the image again.");
 }

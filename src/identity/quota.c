@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/text.h"
 #include "store/store.h"
 
 /* clang-format off */
@@ -89,7 +90,8 @@ int quota_take(struct cx *cx, const char *project_id, const char *resource, int6
     TRY(quota_used(cx, project_id, resource, &used));
     if (limit >= 0 && n > 0 && (n > limit || used > limit - n))
         return fail_type(cx, KIND_QUOTA, "OverQuota",
-                         "Quota exceeded for %s: Requested %lld, but already used %lld of %lld %s", resource,
+                         "Quota exceeded for %s: Requested %lld, but already used %lld of %lld %s. " TEXT_NEXT
+                         "delete what is not needed, or ask the cloud's operator for a larger quota.", resource,
                          (long long)n, (long long)used, (long long)limit, resource);
     return quota_correct(cx, project_id, resource, used + n);
 }

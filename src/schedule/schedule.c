@@ -4,18 +4,22 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 enum lack { LACK_NONE, LACK_ALIVE, LACK_DISABLED, LACK_ZONE, LACK_HOST, LACK_RULE, LACK_VCPUS, LACK_RAM, LACK_DISK, LACK_N };
 
-static const char *const lack_texts[LACK_N] = {
-    [LACK_ALIVE] = "not heard of",
-    [LACK_DISABLED] = "disabled",
-    [LACK_ZONE] = "in another availability zone",
-    [LACK_HOST] = "not the one asked for",
-    [LACK_RULE] = "ruled out by a scheduler hint or server group",
-    [LACK_VCPUS] = "without enough free VCPUs",
-    [LACK_RAM] = "without enough free RAM",
-    [LACK_DISK] = "without enough free disk",
+#define SMALLER "take a smaller flavor, delete servers that are not needed, or add a host."
+static const struct {
+    const char *text, *next;
+} lack_texts[LACK_N] = {
+    [LACK_ALIVE] = { "not heard of", "start alamo-agent on the hosts (`alamo status` names them)." },
+    [LACK_DISABLED] = { "disabled", "ask the cloud's operator to enable a host." },
+    [LACK_ZONE] = { "in another availability zone", "ask for another availability zone." },
+    [LACK_HOST] = { "not the one asked for", "ask for another host, or for none." },
+    [LACK_RULE] = { "ruled out by a scheduler hint or server group", "ask without that hint, or add a host." },
+    [LACK_VCPUS] = { "without enough free VCPUs", SMALLER },
+    [LACK_RAM] = { "without enough free RAM", SMALLER },
+    [LACK_DISK] = { "without enough free disk", SMALLER },
 };
 
 struct choice {
@@ -60,20 +64,23 @@ static int compare(const void *pa, const void *pb)
     return strcmp(a->host->id, b->host->id);
 }
 
+/* The next step is that of the lack that comes last in the table: such a host came nearest. */
 static const char *why_none(struct arena *a, size_t n, const size_t lacks[LACK_N])
 {
     struct buf b = buf_new(a);
+    int nearest = LACK_NONE + 1;
 
     if (!n)
-        return "No host has joined yet.";
+        return "No host has joined yet. " TEXT_NEXT "start alamo-agent on a host (`alamo up` does).";
     buf_printf(&b, "Of %zu host%s:", n, n == 1 ? "" : "s");
     const char *comma = " ";
     for (int i = LACK_NONE + 1; i < LACK_N; i++)
         if (lacks[i]) {
-            buf_printf(&b, "%s%zu %s", comma, lacks[i], lack_texts[i]);
+            buf_printf(&b, "%s%zu %s", comma, lacks[i], lack_texts[i].text);
             comma = ", ";
+            nearest = i;
         }
-    buf_putc(&b, '.');
+    buf_printf(&b, ". " TEXT_NEXT "%s", lack_texts[nearest].next);
     return buf_text(&b);
 }
 

@@ -22,6 +22,6 @@ struct schedule_request {
     struct strs shun;      /* host ids that come last */
 };
 /* Sets '*ret_ids' to the ids of the hosts that will do, best first: preferred ones, then the rest by free RAM.
- * When there is none, '*ret_why' counts what each host lacked. */
+ * When there is none, '*ret_why' counts what each host lacked, and names a next step. */
 void schedule_pick(struct arena *a, const struct schedule_host *hosts, size_t n, const struct schedule_request *request,
                    struct strs *ret_ids, const char **ret_why);

@@ -1,8 +1,12 @@
 """The world of a host whose agent has fake drivers: guests, disks, taps and what the network holds, behind a socket.
 
-It lives in the test's process and outlives every agent.  A deed that could not be done for real is noted in 'wrong'."""
+It lives in the test's process and outlives every agent.  A deed that could not be done for real is noted in 'wrong'.
+A test may make deeds slow and make them fail: fail(), delay()."""
 import socketserver
 import threading
+import time
+
+KINDS = {'CONFLICT': 5, 'UNAVAILABLE': 9}  # of base/cx.h: what no repetition mends, and what may pass
 
 
 class World:
@@ -11,12 +15,30 @@ class World:
         self.guests, self.disks, self.overlays = {}, {}, set()
         self.taps, self.network = set(), set()  # network: leases, rules, floating addresses
         self.wrong, self.deeds, self.starts, self.copies = [], [], 0, 0
+        self.faults, self.delays = {}, {}
         self.copy_of = copy_of  # the file that a snapshot's copy is like; empty: the agent makes one up
 
     def left(self):
         """What should not be there when nothing is wanted."""
         with self.lock:
             return [*self.guests, *self.disks, *self.overlays, *sorted(self.taps), *sorted(self.network)]
+
+    def fail(self, verb, guest_id, kind, text, times=1 << 30):
+        """That deed on that guest fails so often with this text; times=0: no more."""
+        self.faults[verb, guest_id] = [times, f'-{KINDS[kind]} {text}']
+
+    def delay(self, verb, guest_id, seconds):
+        """That deed on that guest takes so long; others go on meanwhile."""
+        self.delays[verb, guest_id] = seconds
+
+    def answer(self, verb, guest_id, *args):
+        time.sleep(self.delays.get((verb, guest_id), 0))
+        with self.lock:
+            fault = self.faults.get((verb, guest_id))
+            if fault and fault[0] > 0:
+                fault[0] -= 1
+                return fault[1]
+            return self.deed(verb, guest_id, *args)
 
     def must(self, condition, text):
         if not condition:
@@ -119,8 +141,7 @@ class WorldHandler(socketserver.StreamRequestHandler):
         words = self.rfile.readline().decode().split()
         if not words:
             return
-        with self.server.world.lock:
-            answer = self.server.world.deed(words[0], words[1] if len(words) > 1 else None, *words[2:])
+        answer = self.server.world.answer(words[0], words[1] if len(words) > 1 else None, *words[2:])
         try:
             self.wfile.write((answer + '\n').encode())
         except OSError:

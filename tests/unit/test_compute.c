@@ -154,7 +154,7 @@ static void a_failed_build_gives_its_place_back(void **state)
     say("h1", (struct wire_guest_report){ .id = id, .gen = s.gen, .phase = "failed", .power = "absent", .fault = "The image is broken." });
     struct server after = row(id);
     assert_string_equal(after.vm_state, "error");
-    assert_string_equal(after.fault_message, "The image is broken.");
+    assert_non_null(strstr(after.fault_message, "The image is broken. Next: "));
     assert_true(after.gen > s.gen);
     assert_null(after.host_id);
     assert_int_equal(number("SELECT used_vcpus+used_ram_mib+servers_n FROM host"), 0);
@@ -212,6 +212,91 @@ static void deadlines_end_in_an_error(void **state)
     assert_non_null(strstr(after.fault_message, "copy image"));
     assert_true(after.gen > s.gen);
     assert_int_equal(write_as(who_system(), run_expire, NULL), 0);
+}
+
+/* ---- faults ---- */
+
+static void has_next(const char *id, const char *cause)
+{
+    const char *fault = row(id).fault_message, *next = strstr(fault, ". Next: ");
+    if (!next || strlen(next) < 20 || !strstr(fault, cause))
+        fprintf(stderr, "no cause or no next step in \"%s\"\n", fault);
+    assert_true(next && strlen(next) >= 20 && strstr(fault, cause));
+    assert_null(strstr(next + 3, "Next: ")); /* one is enough */
+}
+
+/* All that write a server's fault: a host that says why, one that does not, the scheduler, a deadline, a guest's crash. */
+static void every_fault_names_cause_and_next_step(void **state)
+{
+    static const struct {
+        const char *fault, *cause;
+    } said[] = {
+        { "The disk is full", "The disk is full" },
+        { "The disk is full. Next: make room on the host.", "The disk is full" },
+        { NULL, "gave up without a reason" },
+    };
+    struct reply r;
+
+    has_next(boot("p", "a"), "No valid host was found"); /* none has joined */
+    host("h1");
+    for (size_t i = 0; i < N_ELEMENTS(said); i++) {
+        const char *id = boot("p", "a");
+        say("h1", (struct wire_guest_report){ .id = id, .gen = row(id).gen, .phase = "failed", .power = "absent", .fault = said[i].fault });
+        has_next(id, said[i].cause);
+        int64_t updated = row(id).updated_at;
+        time_shift_us += 1000000;
+        say("h1", (struct wire_guest_report){ .id = id, .gen = row(id).gen, .phase = "failed", .power = "absent", .fault = said[i].fault });
+        assert_int_equal(row(id).updated_at, updated); /* told again, it is the same fault */
+        expect(r = call("p", "GET", P("/servers/%s", id), NULL), 200);
+        assert_non_null(strstr(text(r, "server/fault/message"), "Next: "));
+    }
+
+    const char *id = boot("p", "a");
+    struct says busy = { .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = row(id).gen, .phase = "building", .step = "start" } } };
+    time_shift_us += (POWER_BUILD_S + 1) * 1000000LL * slow_factor();
+    report(busy);
+    assert_int_equal(write_as(who_system(), run_expire, NULL), 1);
+    has_next(id, "did not finish");
+
+    id = boot_active("p", "b");
+    say("h1", (struct wire_guest_report){ .id = id, .gen = row(id).gen, .phase = "ready", .power = "off", .off_cause = "crash" });
+    expect(r = call("boss:admin", "GET", P("/servers/%s/os-instance-actions", id), NULL), 200);
+    assert_non_null(strstr(text(r, "instanceActions/0/message"), "Error"));
+    time_shift_us = 0;
+}
+
+/* ---- overcommit ---- */
+
+/* 4 CPUs and 8192 MiB hold 64 VCPUs and 12288 MiB of servers: not one more, not one less. */
+static void overcommit_fills_a_host_exactly(void **state)
+{
+    static const struct {
+        int vcpus, ram_mib, n;
+        const char *lack;
+    } cases[] = {
+        { 4, 1, 16, "1 without enough free VCPUs" },
+        { 1, 768, 16, "1 without enough free RAM" },
+        { 4, 768, 16, "1 without enough free VCPUs" },
+        { 2, 3072, 4, "1 without enough free RAM" },
+    };
+    const char *ids[16];
+
+    host("h1");
+    expect(call("boss:admin", "PUT", "/os-quota-sets/p", "{\"quota_set\":{\"instances\":99,\"cores\":999,\"ram\":99999}}"), 200);
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        sql(P("UPDATE flavor SET vcpus=%d, ram_mib=%d, root_gib=1, ephemeral_gib=0", cases[i].vcpus, cases[i].ram_mib));
+        for (int k = 0; k < cases[i].n; k++) {
+            ids[k] = boot("p", "a");
+            assert_string_equal(row(ids[k]).vm_state, "building");
+        }
+        struct server one_more = row(boot("p", "b"));
+        assert_string_equal(one_more.vm_state, "error");
+        assert_non_null(strstr(one_more.fault_message, cases[i].lack));
+        for (int k = 0; k < cases[i].n; k++)
+            expect(call("p", "DELETE", P("/servers/%s", ids[k]), NULL), 204);
+        host("h1"); /* holds none of them any more */
+        assert_int_equal(number("SELECT used_vcpus+used_ram_mib FROM host"), 0);
+    }
 }
 
 /* ---- snapshots, locks ---- */
@@ -325,6 +410,8 @@ int main(void)
         NOVA_TEST(a_failed_build_gives_its_place_back),
         NOVA_TEST(a_failed_change_goes_back),
         NOVA_TEST(deadlines_end_in_an_error),
+        NOVA_TEST(every_fault_names_cause_and_next_step),
+        NOVA_TEST(overcommit_fills_a_host_exactly),
         NOVA_TEST(snapshots),
         NOVA_TEST(backups_rotate),
         NOVA_TEST(a_locked_server_is_left_alone),

@@ -57,7 +57,8 @@ static void test_take_is_exact(void **state)
     assert_true(change(&c, &cx) < 0);
     assert_int_equal(cx.kind, KIND_QUOTA);
     assert_string_equal(cx.type, "OverQuota");
-    assert_string_equal(cx.text, "Quota exceeded for cores: Requested 1, but already used 20 of 20 cores");
+    assert_string_equal(cx.text, "Quota exceeded for cores: Requested 1, but already used 20 of 20 cores. "
+                                 "Next: delete what is not needed, or ask the cloud's operator for a larger quota.");
     c = (struct change){ .give = 5 };
     assert_int_equal(change(&c, &cx), 0);
     assert_int_equal(c.used, 15);

@@ -72,7 +72,8 @@ static void dead_and_disabled(void **state)
     assert_string_equal(pick(a, hosts, (struct schedule_request){ .ram_mib = 100 }, &why), "a");
     assert_string_equal(pick(a, hosts, (struct schedule_request){ .host_name = "hc" }, &why), "c");
     assert_string_equal(pick(a, hosts, (struct schedule_request){ .ram_mib = 1001 }, &why), "");
-    assert_string_equal(why, "Of 3 hosts: 1 not heard of, 1 disabled, 1 without enough free RAM.");
+    assert_string_equal(why, "Of 3 hosts: 1 not heard of, 1 disabled, 1 without enough free RAM. Next: take a smaller flavor, delete servers "
+                             "that are not needed, or add a host.");
 }
 
 static void no_hosts(void **state)
@@ -83,7 +84,7 @@ static void no_hosts(void **state)
 
     schedule_pick(a, NULL, 0, &(struct schedule_request){ 0 }, &ids, &why);
     assert_int_equal(ids.n, 0);
-    assert_string_equal(why, "No host has joined yet.");
+    assert_string_equal(why, "No host has joined yet. Next: start alamo-agent on a host (`alamo up` does).");
 }
 
 /* Whatever the hosts are: who is chosen fits, who is not does not, and the order is by free RAM. */

@@ -2,7 +2,7 @@
  * agent.
  *
  * One call is one line to a UNIX socket: "VERB GUEST [ARGUMENT]"; the answer is one line: a number, and a
- * text for failures.  What the world holds, and where it delays or fails, is world.h's business. */
+ * text for failures.  What the world holds, and where it delays or fails, is the test's business (tests/crash/world.py). */
 #pragma once
 #include "agent/driver.h"
 
