@@ -177,7 +177,7 @@ static void print(struct bench *b, struct figures *figures)
 int bench_disk(struct bench *b)
 {
     struct figures figures[N_ELEMENTS(tests)] = { 0 };
-    int64_t end_us = monotonic_us() + TIME_S * 1000000LL;
+    int64_t end_us = monotonic_us() + TIME_S * 1000000LL * slow_factor();
     int round = 0;
 
     bench_title("Disk: the guests' overlay, on a raw or a qcow2 image, against a raw file (qemu-img bench)");

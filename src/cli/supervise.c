@@ -23,7 +23,7 @@
 
 LOG_MODULE("supervise");
 
-enum { STEADY_S = 60, FIRST_DELAY_MS = 200, LONGEST_DELAY_MS = 30000, STOP_S = 20, TICK_MS = 60000 };
+enum { STEADY_S = 60, KILL_AGAIN_S = 1, FIRST_DELAY_MS = 200, LONGEST_DELAY_MS = 30000, STOP_S = 20, TICK_MS = 60000 };
 
 struct unit {
     enum daemon daemon;
@@ -123,7 +123,7 @@ static void stop(struct unit *u)
     } else if (now >= u->kill_us) {
         log_warn("%s does not end: killed", daemon_names[u->daemon]);
         pidfd_send_signal(u->pidfd, SIGKILL, NULL, 0);
-        u->kill_us = now + 1000000;
+        u->kill_us = now + KILL_AGAIN_S * 1000000 * slow_factor();
     }
 }
 

@@ -146,7 +146,7 @@ static void say_close(struct pump *p, enum websocket_code code)
         return;
     put_frame(p, WEBSOCKET_CLOSE, payload, sizeof payload);
     p->said_close = true;
-    p->leave_us = monotonic_us() + FAREWELL_MS * 1000;
+    p->leave_us = monotonic_us() + FAREWELL_MS * 1000 * slow_factor();
 }
 
 /* The client may use what RFC 6455, 7.4, leaves it to use. */

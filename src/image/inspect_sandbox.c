@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/env.h"
+
 #if defined(__x86_64__)
 #define AUDIT_ARCH_HERE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -79,7 +81,7 @@ int sandbox_enter(void)
 
     if (!UNDER_ASAN)
         TRY(limit(RLIMIT_AS, ADDRESS_MAX_BYTES));
-    TRY(limit(RLIMIT_CPU, PROCESSOR_MAX_S));
+    TRY(limit(RLIMIT_CPU, (rlim_t)(PROCESSOR_MAX_S * slow_factor())));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
         return -errno;

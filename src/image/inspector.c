@@ -251,7 +251,7 @@ static int receive_reply(int socket, uint64_t id, int64_t until_us, struct reply
 static int ask(struct inspector *inspector, int fd, int64_t file_bytes, struct reply *ret_reply)
 {
     const struct request request = { ++inspector->last_id, file_bytes };
-    int64_t until_us = monotonic_us() + inspector->deadline_us + REPLY_MARGIN_US;
+    int64_t until_us = monotonic_us() + inspector->deadline_us + REPLY_MARGIN_US * slow_factor();
 
     TRY(send_request(inspector->fd, &request, fd));
     return receive_reply(inspector->fd, request.id, until_us, ret_reply);

@@ -110,7 +110,7 @@ static int connect_to(struct lv *l, struct cx *cx, virConnectPtr *ret_conn)
     if (!l->conn) {
         l->conn = virConnectOpen(l->config.uri);
         if (l->conn) {
-            virConnectSetKeepAlive(l->conn, KEEPALIVE_S, KEEPALIVE_N);
+            virConnectSetKeepAlive(l->conn, KEEPALIVE_S, KEEPALIVE_N * (unsigned)slow_factor());
             virConnectDomainEventRegisterAny(l->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                              VIR_DOMAIN_EVENT_CALLBACK(lifecycle), l, NULL);
         }
@@ -414,7 +414,7 @@ static bool agent_answers(virDomainPtr d)
 {
     long long s = 0;
     unsigned ns = 0;
-    virDomainAgentSetResponseTimeout(d, AGENT_S, 0);
+    virDomainAgentSetResponseTimeout(d, AGENT_S * (int)slow_factor(), 0);
     return virDomainGetTime(d, &s, &ns, 0) == 0;
 }
 
@@ -441,7 +441,7 @@ static int lv_freeze(void *self, struct cx *cx, const char *id, const struct gue
 /* Waits until the copy job has caught up and turns the guest to the base; the job survives the agent. */
 static int finish_merge(struct cx *cx, virDomainPtr d)
 {
-    int64_t until = monotonic_us() + (int64_t)MERGE_S * 1000000;
+    int64_t until = monotonic_us() + (int64_t)MERGE_S * 1000000 * slow_factor();
     while (monotonic_us() < until) {
         virDomainBlockJobInfo info = { 0 };
         int r = virDomainGetBlockJobInfo(d, "vda", &info, 0);

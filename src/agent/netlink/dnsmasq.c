@@ -12,6 +12,7 @@
 #include "agent/render/render.h"
 #include "base/buf.h"
 #include "base/crash.h"
+#include "base/env.h"
 #include "base/log.h"
 
 LOG_MODULE("dnsmasq");
@@ -57,8 +58,9 @@ static pid_t running(struct cx *cx, const struct netlink_config *c)
     return is_ours(cx, c, (pid_t)pid) ? (pid_t)pid : 0;
 }
 
-static bool wait_end(int pidfd, int64_t ms)
+static bool wait_end(int pidfd)
 {
+    const int64_t ms = STOP_MS * slow_factor();
     struct pollfd end = { .fd = pidfd, .events = POLLIN };
     int r;
     do
@@ -76,9 +78,9 @@ int dnsmasq_stop(struct cx *cx, const struct netlink_config *c)
     if (pidfd < 0 || !is_ours(cx, c, pid)) /* the number may have been given away just before */
         return 0;
     syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
-    if (!wait_end(pidfd, STOP_MS)) {
+    if (!wait_end(pidfd)) {
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-        wait_end(pidfd, STOP_MS);
+        wait_end(pidfd);
     }
     return file_remove(cx, files_of(cx, c).pid);
 }

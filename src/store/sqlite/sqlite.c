@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/env.h"
 #include "store/sqlite/vfs_lossy.h"
 
 struct db {
@@ -166,7 +167,7 @@ static int sqlite_open(struct db **ret_db, const struct db_config *config)
         return -ENOMEM;
     *ret_db = db;
     TRY(error_of(sqlite3_open_v2(config->path, &db->handle, flags, vfs_name)));
-    TRY(error_of(sqlite3_busy_timeout(db->handle, BUSY_MS)));
+    TRY(error_of(sqlite3_busy_timeout(db->handle, (int)(BUSY_MS * slow_factor()))));
     TRY(set_pragmas(db, config));
     return prepare_controls(db);
 }
