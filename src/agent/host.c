@@ -110,17 +110,17 @@ static const char *own_kernel(struct cx *cx)
     return uname(&u) == 0 ? cx_printf(cx, "/boot/vmlinuz-%s", u.release) : "";
 }
 
-static bool try_kvm(struct cx *cx, const char *state_dir, const char *kernel)
+static bool try_kvm(struct cx *cx, const struct kvm_trial *trial)
 {
-    if (access("/dev/kvm", R_OK | W_OK) < 0) {
+    if (access(trial->device, R_OK | W_OK) < 0) {
         log_warn("there is no /dev/kvm: guests are translated, which is slow; load kvm_intel or kvm_amd");
         return false;
     }
-    if (!sector_runs(cx, state_dir)) {
+    if (!sector_runs(cx, trial->state_dir)) {
         log_warn("/dev/kvm is there but runs nothing: guests are translated, which is slow");
         return false;
     }
-    kernel = kernel ? kernel : own_kernel(cx);
+    const char *kernel = trial->kernel ? trial->kernel : own_kernel(cx);
     if (access(kernel, R_OK) < 0) {
         log_warn("KVM runs a boot sector, but there is no kernel to try it with; set probe_kernel (%s is not "
                  "there)",
@@ -151,13 +151,13 @@ static bool try_kvm(struct cx *cx, const char *state_dir, const char *kernel)
     return ok;
 }
 
-bool host_kvm(struct cx *cx, const char *state_dir, const char *boot_id, const char *probe_kernel)
+bool host_kvm(struct cx *cx, const struct kvm_trial *trial)
 {
-    const char *path = cx_printf(cx, "%s/kvm", state_dir), *kept = first_line(cx, path), *rest = NULL;
-    if (kept && str_starts(kept, boot_id, &rest))
+    const char *path = cx_printf(cx, "%s/kvm", trial->state_dir), *kept = first_line(cx, path), *rest = NULL;
+    if (kept && str_starts(kept, trial->boot_id, &rest))
         return str_eq(rest, " yes");
-    bool ok = try_kvm(cx, state_dir, probe_kernel);
-    const char *text = cx_printf(cx, "%s %s\n", boot_id, ok ? "yes" : "no");
+    bool ok = try_kvm(cx, trial);
+    const char *text = cx_printf(cx, "%s %s\n", trial->boot_id, ok ? "yes" : "no");
     if (file_write_durably(cx, path, text, strlen(text)) < 0)
         fail_clear(cx);
     return ok;

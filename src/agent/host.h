@@ -9,9 +9,14 @@ struct host_facts {
 /* 'state_dir' tells which file system the guests' disks are on. */
 int host_facts(struct cx *cx, const char *state_dir, struct host_facts *ret_facts) MUST_CHECK;
 
-/* KVM really runs a guest: /dev/kvm being there proves nothing inside virtual machines.  First a boot sector,
- * then a kernel ('probe_kernel', or the host's own) must be heard on a serial port.  The result is kept in
- * state_dir for this boot of the host.  Doubt is a no, with a line in the log that says what to do. */
-bool host_kvm(struct cx *cx, const char *state_dir, const char *boot_id, const char *probe_kernel);
+struct kvm_trial {
+    const char *device; /* "/dev/kvm"; tests have another */
+    const char *state_dir, *boot_id;
+    const char *kernel; /* to try with; NULL: the host's own */
+};
+/* KVM really runs a guest: its device being there proves nothing inside virtual machines.  First a boot sector,
+ * then a kernel must be heard on a serial port.  The result is kept in state_dir for this boot of the host.
+ * Doubt is a no, with a line in the log that says what to do. */
+bool host_kvm(struct cx *cx, const struct kvm_trial *trial);
 /* The kernel has io_uring and lets us use it. */
 bool host_io_uring(void);

@@ -119,8 +119,8 @@ static int real_drivers(struct cx *cx, struct agent *a, bool probe)
     TRY(local_new(cx, &local, &a->drivers.storage));
     TRY(real_network(cx, a));
     lv.traits.io_uring = host_io_uring();
-    lv.traits.kvm =
-        probe && str_eq(s->kvm, "auto") && host_kvm(cx, s->state_dir, a->boot_id, s->probe_kernel);
+    const struct kvm_trial trial = { "/dev/kvm", s->state_dir, a->boot_id, s->probe_kernel };
+    lv.traits.kvm = probe && str_eq(s->kvm, "auto") && host_kvm(cx, &trial);
     return libvirt_new(cx, &lv, &a->drivers.hypervisor);
 }
 

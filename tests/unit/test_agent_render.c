@@ -416,6 +416,11 @@ static void test_domain(void **state)
     has(xml, "<target dev='vdc' bus='virtio'/>");
     has(xml, "<target dev='tapbbbbbb01-00' managed='no'/>");
     has(xml, "<cmdline>x=&apos;&lt;/cmdline&gt;&apos;</cmdline>");
+    struct domain_traits with_kvm = traits;
+    with_kvm.kvm = true;
+    assert_int_equal(render_domain(cx, &g, &f, &with_kvm, &xml), 0);
+    has(xml, "<domain type='kvm'>");
+    has(xml, "<cpu mode='host-passthrough'/>");
     g.vcpus = 100000;
     assert_true(render_domain(cx, &g, &f, &traits, &xml) < 0);
     g.vcpus = 1;
