@@ -37,6 +37,7 @@ int command_settings(struct cli *cli);
 int command_ssh(struct cli *cli);
 int command_status(struct cli *cli);
 int command_supervise(struct cli *cli);
+int command_unit(struct cli *cli);
 int command_up(struct cli *cli);
 int command_version(struct cli *cli);
 

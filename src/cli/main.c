@@ -26,6 +26,7 @@ static const struct command commands[] = {
     { "version", "", "say which version this is", 0, 0, command_version },
     { "prepare", "", "make what `up` makes before it starts anything", 0, 0, command_prepare },
     { "settings", "", "show all settings", 0, 0, command_settings },
+    { "unit", "alamod|alamo-agent", "show the systemd unit that `up` installs where systemd runs", 1, 1, command_unit },
     { "supervise", "", "run the daemons and start them again when they die; `up` starts this", 0, 0, command_supervise },
     { 0 },
 };

@@ -1,4 +1,7 @@
+/* unit: shows the unit of a daemon. */
 #include "cli/systemd.h"
+
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "cli/files.h"
@@ -11,10 +14,11 @@ static int systemctl(struct cli *cli, const char *verb, const char *option, cons
     return process_must(cli, option ? argv : bare);
 }
 
-/* Each unit lets its daemon do what it does and little more. */
-static const char *unit_text(struct cli *cli, enum daemon daemon)
+/* Each unit lets its daemon do what it does and little more.  The controller starts as root and gives that up itself, when
+ * its inspector of images has become somebody who owns nothing, and so that its program may lie where only root looks
+ * (/root): no User=, and ProtectHome=read-only. */
+const char *systemd_unit(struct cli *cli, enum daemon daemon)
 {
-    const struct cli_settings *s = &cli->settings;
     struct buf b = buf_new(cli->cx->arena);
     bool agent = daemon == DAEMON_AGENT;
 
@@ -28,9 +32,10 @@ static const char *unit_text(struct cli *cli, enum daemon daemon)
     if (!agent)
         buf_printf(
             &b,
-            "User=%s\nNoNewPrivileges=true\nProtectSystem=strict\nReadWritePaths=%s\nProtectHome=true\n"
-            "PrivateTmp=true\nPrivateDevices=true\nProtectKernelTunables=true\nProtectKernelModules=true\n",
-            s->user, s->data_dir);
+            "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_SYS_ADMIN\nNoNewPrivileges=true\nProtectSystem=strict\n"
+            "ReadWritePaths=%s\nProtectHome=read-only\nPrivateTmp=true\nPrivateDevices=true\n"
+            "ProtectKernelTunables=true\nProtectKernelModules=true\n",
+            cli->settings.data_dir);
     else
         buf_puts(&b, "KillMode=process\n"); /* DHCP goes on while the agent is replaced */
     buf_puts(&b, "\n[Install]\nWantedBy=multi-user.target\n");
@@ -50,7 +55,7 @@ int systemd_want(struct cli *cli, enum daemon daemon, bool wanted)
 
     if (wanted && daemon != DAEMON_LIBVIRTD) { /* libvirtd's unit is its package's */
         changed = files_text(cli, cx_printf(cli->cx, "/etc/systemd/system/%s.service", name),
-                             unit_text(cli, daemon), OWNER_ROOT, 0644);
+                             systemd_unit(cli, daemon), OWNER_ROOT, 0644);
         if (changed < 0)
             return changed;
         if (changed)
@@ -67,4 +72,16 @@ int systemd_want(struct cli *cli, enum daemon daemon, bool wanted)
 int systemd_restart(struct cli *cli, enum daemon daemon)
 {
     return systemctl(cli, "restart", NULL, daemon_names[daemon]);
+}
+
+int command_unit(struct cli *cli)
+{
+    for (int d = 0; d < DAEMON_N; d++)
+        if (d != DAEMON_LIBVIRTD && str_eq(cli->argv[0], daemon_names[d])) {
+            TRY(cli_settings_complete(cli->cx, &cli->settings));
+            fputs(systemd_unit(cli, (enum daemon)d), stdout);
+            return 0;
+        }
+    return fail(cli->cx, KIND_INVALID, "%s is none of our daemons: %s, %s", cli->argv[0], daemon_names[DAEMON_ALAMOD],
+                daemon_names[DAEMON_AGENT]);
 }
