@@ -4,7 +4,7 @@ const char *const guest_power_names[GUEST_POWER_N] = { "absent", "off", "on", "p
 
 /* clang-format off */
 const char *const step_names[STEP_KIND_N] = {
-    [STEP_NONE] = "none", [STEP_WAIT] = "wait", [STEP_MAKE] = "make disks", [STEP_START] = "start",
+    [STEP_NONE] = "none", [STEP_WAIT] = "wait", [STEP_RENEW] = "renew", [STEP_MAKE] = "make disks", [STEP_START] = "start",
     [STEP_ADOPT] = "adopt", [STEP_NOTE_OFF] = "note off", [STEP_NOTE_STOPPED] = "note stopped",
     [STEP_ASK_OFF] = "shut down", [STEP_STOP] = "stop", [STEP_PAUSE] = "pause", [STEP_RESUME] = "resume",
     [STEP_SAVE] = "suspend", [STEP_DROP_SAVE] = "drop saved memory", [STEP_ATTACH] = "attach port",
@@ -38,6 +38,18 @@ static struct step removal(const struct guest_seen *seen)
     if (seen->power != GUEST_ABSENT)
         return just(STEP_FORGET);
     return just(seen->files ? STEP_REMOVE : STEP_GONE);
+}
+
+/* A rebuild: the old disks go with all that belonged to them, an interrupted snapshot's overlay too. */
+static struct step renewal(const struct look *l)
+{
+    if (l->record->disk_n >= l->wanted->disk_n)
+        return just(STEP_NONE);
+    if (is_live(l->seen))
+        return just(STEP_STOP);
+    if (l->seen->power == GUEST_SUSPENDED)
+        return just(STEP_DROP_SAVE);
+    return just(l->seen->files ? STEP_REMOVE : STEP_RENEW);
 }
 
 /* The merge that a crash has interrupted comes before everything else.  Which file the guest is on is known
@@ -205,7 +217,9 @@ struct step reconcile_guest(const struct wire_guest *wanted, const struct guest_
         struct step s = record->built ? just(STEP_NONE) : removal(seen);
         return s.kind == STEP_GONE ? just(STEP_NONE) : s;
     }
-    struct step s = overlay(seen);
+    struct step s = renewal(&l);
+    if (s.kind == STEP_NONE)
+        s = overlay(seen);
     if (s.kind == STEP_NONE)
         s = disks(&l);
     if (s.kind == STEP_NONE)

@@ -8,6 +8,7 @@
 enum step_kind {
     STEP_NONE, /* it is as wanted */
     STEP_WAIT, /* something is under way; look again after wait_us or an event */
+    STEP_RENEW, /* nothing is left of its old disks: note that new ones are to be made */
     STEP_MAKE, /* its disks */
     STEP_START,
     STEP_ADOPT,        /* it runs: note that */

@@ -19,6 +19,7 @@ static const struct field task_fields[] = {
 };
 const struct field guest_record_fields[] = {
     I64(struct guest_record, boot_n),
+    I64(struct guest_record, disk_n),
     BOOL(struct guest_record, built),
     BOOL(struct guest_record, running),
     STR(struct guest_record, boot_id, .nullable = true),

@@ -12,6 +12,7 @@ struct task_record {
 
 struct guest_record {
     int64_t boot_n;        /* of the last start */
+    int64_t disk_n;        /* what its disks were made for; of older ones nothing is there any more */
     bool built;            /* it was ready once: its disks are precious */
     bool running;          /* we left it running: if it is off now that was not us */
     const char *boot_id;   /* the host's, when we left it running */

@@ -95,6 +95,17 @@ static void add_event(struct work *w, const char *name, int64_t start_us, int r)
 
 /* ---- steps ---- */
 
+/* From here on it is a new server: what hinders it is told soon, and its old disks' past does not count. */
+static int renew(struct work *w, const struct step *s)
+{
+    struct guest_record r = w->g->record;
+    r.disk_n = w->wanted->disk_n;
+    r.built = r.running = false;
+    r.stopping_us = 0;
+    r.off_cause = NULL;
+    return save(w, &r);
+}
+
 /* The guest's taps stand, its rules and leases too; or why not.  1: not yet. */
 static int network_ready(struct work *w)
 {
@@ -333,6 +344,7 @@ static int remove_files(struct work *w, const struct step *s)
 }
 
 static int (*const steps[STEP_KIND_N])(struct work *w, const struct step *s) = {
+    [STEP_RENEW] = renew,
     [STEP_MAKE] = make,
     [STEP_START] = start,
     [STEP_ADOPT] = adopt,
@@ -452,7 +464,7 @@ static int settle_failure(struct work *w, const struct step *s)
 
 static bool is_note(enum step_kind kind)
 {
-    return kind == STEP_ADOPT || kind == STEP_NOTE_OFF || kind == STEP_NOTE_STOPPED || kind == STEP_FAIL;
+    return kind == STEP_RENEW || kind == STEP_ADOPT || kind == STEP_NOTE_OFF || kind == STEP_NOTE_STOPPED || kind == STEP_FAIL;
 }
 
 static bool has_failed(const struct work *w)

@@ -5,6 +5,7 @@
 
 #include "auth/who.h"
 #include "base/env.h"
+#include "compute/boot.h"
 #include "compute/flavor.h"
 #include "compute/history.h"
 #include "compute/host.h"
@@ -12,7 +13,6 @@
 #include "compute/place.h"
 #include "compute/power.h"
 #include "identity/quota.h"
-#include "image/image.h"
 #include "json/read.h"
 
 enum { HOSTNAME_MAX = 63 };
@@ -21,22 +21,13 @@ enum { HOSTNAME_MAX = 63 };
 struct making {
     const struct server_create *in;
     struct flavor flavor;
-    struct image image;
-    const char *kernel_id, *ramdisk_id; /* images too; NULL: the disk boots itself */
+    struct boot boot;
     struct keypair keypair;
     struct server_group group;
     struct place_request place;
     const char *reservation_id;
     int64_t count;
 };
-
-/* Something that the body names is not there: the request is wrong, not the URL. */
-static int named(struct cx *cx, int r)
-{
-    if (r < 0 && cx->kind == KIND_NOT_FOUND)
-        cx->kind = KIND_INVALID;
-    return r;
-}
 
 const char *server_hostname_of(struct cx *cx, const char *name, const char *id)
 {
@@ -56,40 +47,14 @@ const char *server_hostname_of(struct cx *cx, const char *name, const char *id)
     return n ? out : cx_printf(cx, "server-%s", id);
 }
 
-/* The image's property 'name' names another image, which must be bootable too. */
-static int find_kernel(struct cx *cx, const struct making *m, const char *name, const char **ret_id)
-{
-    struct strmap properties = json_to_map(cx, m->image.properties);
-    struct image image;
-
-    for (size_t i = 0; i < properties.n; i++)
-        if (str_eq(properties.items[i].key, name) && *properties.items[i].value) {
-            TRY(named(cx, image_for_boot(cx, properties.items[i].value, &image)));
-            *ret_id = image.id;
-        }
-    return 0;
-}
-
 static int find_parts(struct cx *cx, struct making *m)
 {
     const struct server_create *in = m->in;
 
-    TRY(named(cx, flavor_get(cx, in->flavor_id, &m->flavor)));
+    TRY(boot_named(cx, flavor_get(cx, in->flavor_id, &m->flavor)));
     if (m->flavor.disabled)
         return fail(cx, KIND_INVALID, "Flavor %s is disabled.", m->flavor.id);
-    TRY(named(cx, image_for_boot(cx, in->image_id, &m->image)));
-    if (m->image.min_ram > m->flavor.ram_mib)
-        return fail(cx, KIND_INVALID, "Flavor's memory is too small for requested image.");
-    if (m->flavor.root_gib && m->image.min_disk > m->flavor.root_gib)
-        return fail(cx, KIND_INVALID,
-                    "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is %lld GiB, "
-                    "minimum size is %lld GiB.",
-                    (long long)m->flavor.root_gib, (long long)m->image.min_disk);
-    if (m->flavor.root_gib && m->image.size > m->flavor.root_gib << 30)
-        return fail(cx, KIND_INVALID, "Flavor's disk is too small for requested image. Flavor disk is %lld GiB, image is %lld bytes.",
-                    (long long)m->flavor.root_gib, (long long)m->image.size);
-    TRY(find_kernel(cx, m, "kernel_id", &m->kernel_id));
-    TRY(find_kernel(cx, m, "ramdisk_id", &m->ramdisk_id));
+    TRY(boot_find(cx, in->image_id, m->flavor.ram_mib, m->flavor.root_gib, &m->boot));
     if (in->key_name && keypair_get(cx, cx->who->user_id, in->key_name, &m->keypair) < 0)
         return cx->kind == KIND_NOT_FOUND ? fail(cx, KIND_INVALID, "Invalid key_name provided.") : -EIO;
     return 0;
@@ -125,7 +90,7 @@ static int find_place(struct cx *cx, struct making *m)
         TRY(find_zone(cx, m->place.az));
     if (m->place.host_name) {
         struct host h;
-        TRY(named(cx, host_get_by_name(cx, m->place.host_name, &h)));
+        TRY(boot_named(cx, host_get_by_name(cx, m->place.host_name, &h)));
     }
     return 0;
 }
@@ -135,14 +100,14 @@ static int find_hints(struct cx *cx, struct making *m)
     struct server s;
 
     for (size_t i = 0; i < m->in->same_host.n; i++)
-        TRY(named(cx, server_get(cx, m->in->same_host.items[i], &s)));
+        TRY(boot_named(cx, server_get(cx, m->in->same_host.items[i], &s)));
     for (size_t i = 0; i < m->in->different_host.n; i++)
-        TRY(named(cx, server_get(cx, m->in->different_host.items[i], &s)));
+        TRY(boot_named(cx, server_get(cx, m->in->different_host.items[i], &s)));
     m->place.same_host = m->in->same_host;
     m->place.different_host = m->in->different_host;
     if (!m->in->group_id)
         return 0;
-    TRY(named(cx, server_group_get(cx, m->in->group_id, &m->group)));
+    TRY(boot_named(cx, server_group_get(cx, m->in->group_id, &m->group)));
     m->place.group = &m->group;
     return server_group_check_room(cx, &m->group, m->count);
 }
@@ -195,7 +160,7 @@ static struct server row_of(struct cx *cx, const struct making *m, int64_t index
         .flavor_id = m->flavor.id, .flavor_name = m->flavor.name, .vcpus = m->flavor.vcpus, .ram_mib = m->flavor.ram_mib,
         .root_gib = m->flavor.root_gib, .ephemeral_gib = m->flavor.ephemeral_gib, .swap_mib = m->flavor.swap_mib,
         .extra_specs = m->flavor.extra_specs,
-        .image_id = m->image.id, .kernel_id = m->kernel_id, .ramdisk_id = m->ramdisk_id,
+        .image_id = m->boot.image.id, .kernel_id = m->boot.kernel_id, .ramdisk_id = m->boot.ramdisk_id,
         .key_name = in->key_name, .key_data = has_key ? m->keypair.public_key : NULL,
         .user_data = in->user_data, .config_drive = in->config_drive,
         .metadata = json_of_map(cx->arena, in->metadata), .tags = "[]",
@@ -227,7 +192,7 @@ static int make_one(struct cx *cx, const struct making *m, int64_t index, struct
 
     TRY(store_insert(cx, &server_table, &s));
     TRY(history_begin(cx, &s, "create", "compute__do_build_and_run_instance"));
-    TRY(named(cx, network_attach(cx, s.project_id, s.id, m->in->nic_mode, m->in->nics, m->in->groups, &nics)));
+    TRY(boot_named(cx, network_attach(cx, s.project_id, s.id, m->in->nic_mode, m->in->nics, m->in->groups, &nics)));
     int placed = server_place(cx, &s, &m->place, &why);
     TRY(placed);
     if (placed) {

@@ -49,7 +49,16 @@ static int take_step(struct cx *cx, struct server *s, const char *step)
     s->step = step;
     if (str_eq(s->vm_state, "building") && (!s->task_state || str_eq(s->task_state, "scheduling")))
         s->task_state = "spawning";
+    if (str_eq(s->task_state, "rebuilding") && str_eq(step, "make disks")) /* the old ones are gone */
+        s->task_state = "rebuild_spawning";
     return server_save(cx, s);
+}
+
+/* It is as wanted; a guest that the hypervisor does not know is off. */
+static bool has_arrived(const struct server *s, const struct wire_guest_report *g)
+{
+    const char *power = str_eq(g->power, "absent") ? "off" : g->power;
+    return str_eq(g->phase, "ready") && str_eq(power, s->want_power) && g->boot_n >= s->boot_n;
 }
 
 static int take_guest(struct cx *cx, struct server *s, const struct wire_guest_report *g)
@@ -60,7 +69,7 @@ static int take_guest(struct cx *cx, struct server *s, const struct wire_guest_r
         return server_failed(cx, s, g->fault ? g->fault : "The host gave up without a reason", g->step);
     if (str_eq(g->power, "off") && (str_eq(g->off_cause, "guest") || str_eq(g->off_cause, "crash")))
         return server_went_off(cx, s, str_eq(g->off_cause, "crash"));
-    if (str_eq(g->phase, "ready") && str_eq(g->power, s->want_power) && g->boot_n >= s->boot_n)
+    if (has_arrived(s, g))
         return server_arrived(cx, s);
     return take_step(cx, s, g->step);
 }

@@ -67,13 +67,20 @@ static const struct {
     { "building", "BUILD" }, { "active", "ACTIVE" },       { "stopped", "SHUTOFF" },
     { "paused", "PAUSED" },  { "suspended", "SUSPENDED" }, { "error", "ERROR" },
 };
+/* Transitions that have a name of their own, whatever the state is (or in that one state only). */
+static const struct {
+    const char *task_state, *status, *vm_state;
+} task_statuses[] = {
+    { "rebooting", "REBOOT", "active" }, { "rebooting_hard", "HARD_REBOOT", "active" },
+    { "rebuilding", "REBUILD", NULL },   { "rebuild_spawning", "REBUILD", NULL },
+};
 
 const char *server_status(const struct server *server)
 {
-    if (str_eq(server->vm_state, "active") && str_eq(server->task_state, "rebooting"))
-        return "REBOOT";
-    if (str_eq(server->vm_state, "active") && str_eq(server->task_state, "rebooting_hard"))
-        return "HARD_REBOOT";
+    for (size_t i = 0; i < N_ELEMENTS(task_statuses) && server->task_state; i++)
+        if (str_eq(task_statuses[i].task_state, server->task_state) &&
+            (!task_statuses[i].vm_state || str_eq(task_statuses[i].vm_state, server->vm_state)))
+            return task_statuses[i].status;
     for (size_t i = 0; i < N_ELEMENTS(statuses); i++)
         if (str_eq(statuses[i].vm_state, server->vm_state))
             return statuses[i].status;
@@ -86,8 +93,9 @@ bool server_status_filter(struct cx *cx, struct strs wanted, struct filter *filt
 
     for (size_t i = 0; i < wanted.n; i++) {
         const char *s = wanted.items[i];
-        if (strcasecmp(s, "REBOOT") == 0 || strcasecmp(s, "HARD_REBOOT") == 0)
-            *arena_push(cx->arena, &tasks.items, &tasks.n) = strcasecmp(s, "REBOOT") == 0 ? "rebooting" : "rebooting_hard";
+        for (size_t k = 0; k < N_ELEMENTS(task_statuses); k++)
+            if (strcasecmp(s, task_statuses[k].status) == 0)
+                *arena_push(cx->arena, &tasks.items, &tasks.n) = task_statuses[k].task_state;
         for (size_t k = 0; k < N_ELEMENTS(statuses); k++)
             if (strcasecmp(s, statuses[k].status) == 0)
                 *arena_push(cx->arena, &states.items, &states.n) = statuses[k].vm_state;

@@ -25,6 +25,7 @@ struct server {
     bool stop_hard;
     int64_t boot_n;
     bool boot_hard;
+    int64_t disk_n;          /* raised by each rebuild: older disks are replaced */
     int64_t place_epoch;
     int64_t deadline_us;     /* of the current transition; 0: none */
     const char *step;        /* what the host last said it was doing, or NULL */

@@ -9,7 +9,7 @@ static const struct field server_columns[] = {
     STR(T, name), STR(T, hostname), STR(T, description),
     STR(T, vm_state), STR(T, task_state), INT(T, power_state),
     STR(T, host_id), I64(T, gen), STR(T, want_power), BOOL(T, stop_hard), I64(T, boot_n), BOOL(T, boot_hard),
-    I64(T, place_epoch), I64(T, deadline_us), STR(T, step),
+    I64(T, disk_n), I64(T, place_epoch), I64(T, deadline_us), STR(T, step),
     STR(T, flavor_id), STR(T, flavor_name), I64(T, vcpus), I64(T, ram_mib), I64(T, root_gib),
     I64(T, ephemeral_gib), I64(T, swap_mib), JSON(T, extra_specs),
     STR(T, image_id), STR(T, kernel_id), STR(T, ramdisk_id), STR(T, key_name), STR(T, key_data),

@@ -116,7 +116,7 @@ static int load_guest(struct cx *cx, struct image_cache *cache, const struct ser
     TRY(find_image(cx, cache, s->ramdisk_id, &ramdisk));
     *g = (struct wire_guest){
         .id = s->id, .gen = s->gen, .power = s->want_power, .stop_hard = s->stop_hard, .boot_n = s->boot_n,
-        .boot_hard = s->boot_hard, .place_epoch = s->place_epoch, .vcpus = s->vcpus, .ram_mib = s->ram_mib,
+        .boot_hard = s->boot_hard, .disk_n = s->disk_n, .place_epoch = s->place_epoch, .vcpus = s->vcpus, .ram_mib = s->ram_mib,
         .root_gib = s->root_gib, .ephemeral_gib = s->ephemeral_gib, .swap_mib = s->swap_mib, .image = root, .kernel = k,
         .ramdisk = image_of(cx, ramdisk), .kernel_args = args, .config_drive = s->config_drive,
         .ports = plan_nics_ports(cx, nics, s->id), .tasks = tasks_of(cx, tasks, s->id), .metadata = metadata_of(cx, s, nics),

@@ -63,6 +63,7 @@ const struct field wire_guest_fields[] = {
     I64(struct wire_guest, boot_n, OPEN),
     BOOL(struct wire_guest, boot_hard, OPEN),
     I64(struct wire_guest, place_epoch, OPEN),
+    I64(struct wire_guest, disk_n, OPEN),
     I64(struct wire_guest, vcpus, OPEN),
     I64(struct wire_guest, ram_mib, OPEN),
     I64(struct wire_guest, root_gib, OPEN),

@@ -61,6 +61,7 @@ struct wire_guest {
     int64_t boot_n;      /* reboot counter: the guest is rebooted until its own counter is this */
     bool boot_hard;
     int64_t place_epoch; /* fence: raised when the server is placed anew */
+    int64_t disk_n;      /* rebuild counter: disks made for a lower one are replaced by new ones of 'image' */
     int64_t vcpus, ram_mib, root_gib, ephemeral_gib, swap_mib; /* root 0: the image's own size */
     struct wire_image *image, *kernel, *ramdisk;
     const char *kernel_args;

@@ -93,10 +93,21 @@ def snapshot(life, server):
     return images[0][0]
 
 
+def rebuild(life, server):
+    """New disks of another image, as often as it dies over it: never those of the old one, never a mixture."""
+    change(life, server, {'rebuild': {'imageRef': life.template.other}}, 'active', lambda: row(life, server, 'disk_n') == 1)
+    disk = life.world.disks.get(server)
+    if disk != life.template.other:
+        raise Failure(f'the server was rebuilt, its disk is of {disk}')
+    if row(life, server, 'image_id') != disk or life.world.guests[server]['power'] != 'on':
+        raise Failure('the server was rebuilt, and does not run of it')
+
+
 def change_and_delete(life):
     server, port, floating = build(life)
     change(life, server, {'reboot': {'type': 'HARD'}}, 'active', lambda: row(life, server, 'boot_n') == 1)
     image = snapshot(life, server)
+    rebuild(life, server)
     change(life, server, {'os-stop': None}, 'stopped', lambda: row(life, server, 'want_power') == 'off')
     if life.world.guests[server]['power'] != 'off':
         raise Failure('the server is stopped, its guest is not')
@@ -106,7 +117,7 @@ def change_and_delete(life):
 
 
 # name -> (what is done, how often its guest is started)
-STORIES = {'create': (create_and_delete, 1), 'change': (change_and_delete, 3)}
+STORIES = {'create': (create_and_delete, 1), 'change': (change_and_delete, 4)}
 
 # ---- what must hold ----
 

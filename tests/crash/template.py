@@ -37,6 +37,7 @@ class Template:
         self.token = cloud.token('demo')
         parts = {name: self.add_image(cloud, name, form) for name, form in (('kernel', 'aki'), ('ramdisk', 'ari'))}
         self.image = self.add_image(cloud, 'disk', 'raw', kernel_id=parts['kernel'], ramdisk_id=parts['ramdisk'])
+        self.other = self.add_image(cloud, 'other', 'raw')
         cloud.call('POST', '/compute/v2.1/os-keypairs', self.token, {'keypair': {'name': 'key', 'public_key': KEY}})
         flavors = cloud.call('GET', '/compute/v2.1/flavors/detail', self.token).json['flavors']
         self.flavor = min(flavors, key=lambda f: (f['ram'], f['disk']))['id']

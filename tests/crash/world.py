@@ -74,7 +74,7 @@ class World:
             return self.apply_network(args)
         if verb == 'make':
             self.must(not live, 'disks made under a running guest')
-            self.disks.setdefault(guest_id, 'fresh')
+            self.disks.setdefault(guest_id, args[0] if args else 'empty')  # an existing disk is never touched
         elif verb == 'start':
             self.must(guest_id in self.disks, 'start without a disk')
             self.must(all(t in self.taps for t in args), 'start before the taps')

@@ -453,6 +453,141 @@ static void consoles(void **state)
     expect(act("p", id, "{\"rebuild\":{}}"), 400);
 }
 
+#define OTHER "22222222-2222-4222-8222-222222222222"
+
+static int add_other_image(struct cx *cx, void *arg)
+{
+    struct image image = { .id = OTHER, .owner = "boss", .name = "other", .status = "active", .visibility = "public",
+                           .disk_format = "raw", .container_format = "bare", .size = 1000, .virtual_size = 1000,
+                           .min_ram = 64, .properties = "{}", .tags = "[]", .created_at = 1, .updated_at = 1 };
+    return store_insert(cx, &image_table, &image);
+}
+
+static void a_server_is_rebuilt(void **state)
+{
+    const char *id = boot_active("p", "a");
+    struct server s;
+    struct reply r;
+
+    assert_true(write_as(who_system(), add_other_image, NULL) >= 0);
+    expect(r = act("p", id, "{\"rebuild\":{\"imageRef\":\"" OTHER "\",\"name\":\"b\",\"adminPass\":\"secret-9\",\"metadata\":{\"x\":\"y\"}}}"), 202);
+    assert_string_equal(text(r, "server/status"), "REBUILD");
+    assert_string_equal(text(r, "server/image/id"), OTHER);
+    assert_string_equal(text(r, "server/name"), "b");
+    assert_string_equal(text(r, "server/metadata/x"), "y");
+    assert_string_equal(text(r, "server/adminPass"), "secret-9");
+    assert_string_equal(text(r, "server/addresses/private/0/OS-EXT-IPS:type"), "fixed");
+    assert_null(at(r, "server/key_name"));
+    assert_null(at(r, "server/OS-EXT-STS:vm_state"));
+    s = row(id);
+    assert_int_equal(s.disk_n, 1);
+    assert_string_equal(s.task_state, "rebuilding");
+    expect(act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 409); /* one after the other */
+    expect(r = call("p", "GET", "/servers?status=REBUILD", NULL), 200);
+    assert_int_equal(json_array_size(at(r, "servers")), 1);
+    report((struct says){ .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = s.gen, .phase = "building", .power = "on", .step = "stop" } } });
+    assert_string_equal(row(id).task_state, "rebuilding");
+    report((struct says){ .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = s.gen, .phase = "building", .power = "off", .step = "make disks" } } });
+    assert_string_equal(row(id).task_state, "rebuild_spawning");
+    settle("h1", id);
+    expect(r = call("p", "GET", P("/servers/%s", id), NULL), 200);
+    assert_string_equal(text(r, "server/status"), "ACTIVE");
+    assert_string_equal(text(r, "server/image/id"), OTHER);
+    assert_int_equal(number("SELECT count(*) FROM port WHERE server_id IS NOT NULL"), 1);
+    assert_int_equal(number("SELECT value FROM quota_use WHERE project_id='p' AND resource='instances'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM server_action WHERE action='rebuild' AND open=0 AND message IS NULL"), 1);
+}
+
+static void a_rebuild_ends_as_it_began(void **state)
+{
+    const char *id = boot_active("p", "a");
+    struct reply r;
+
+    expect(act("p", id, "{\"os-stop\":null}"), 202);
+    settle("h1", id);
+    expect(act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 202);
+    struct server s = row(id);
+    assert_string_equal(s.want_power, "off");
+    /* the hypervisor may not know it any more */
+    report((struct says){ .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = s.gen, .phase = "ready", .power = "absent" } } });
+    assert_string_equal(row(id).vm_state, "stopped");
+    expect(act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 202);
+    s = row(id);
+    report((struct says){ .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = s.gen, .phase = "failed", .power = "off", .fault = "no image" } } });
+    expect(r = call("p", "GET", P("/servers/%s", id), NULL), 200);
+    assert_string_equal(text(r, "server/status"), "ERROR");
+    assert_string_equal(text(r, "server/fault/message"), "no image");
+    expect(r = act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 202);
+    assert_string_equal(text(r, "server/status"), "REBUILD");
+    assert_null(at(r, "server/fault"));
+    settle("h1", id);
+    assert_string_equal(row(id).vm_state, "active");
+}
+
+static void what_a_rebuild_refuses(void **state)
+{
+    static const struct {
+        const char *mv, *members;
+        int status;
+    } cases[] = {
+        { NULL, "\"imageRef\":\"\"", 400 },
+        { NULL, "\"imageRef\":\"99999999-9999-4999-8999-999999999999\"", 400 },
+        { NULL, "\"name\":\"b\"", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"name\":\"\"", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"what\":1", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"description\":\"d\"", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"key_name\":null", 400 },
+        { "2.54", "\"imageRef\":\"" IMAGE "\",\"key_name\":\"none\"", 400 },
+        { "2.57", "\"imageRef\":\"" IMAGE "\",\"user_data\":\"not base64!\"", 400 },
+        { "2.57", "\"imageRef\":\"" IMAGE "\",\"personality\":[]", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"personality\":[{\"path\":\"/x\",\"contents\":\"\"}]", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"preserve_ephemeral\":true", 400 },
+        { NULL, "\"imageRef\":\"" IMAGE "\",\"accessIPv4\":\"1.2.3\"", 400 },
+    };
+    const char *id = boot_active("p", "a");
+    struct reply r;
+
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        r = call_mv(cases[i].mv, "p", "POST", P("/v2.1/servers/%s/action", id), P("{\"rebuild\":{%s}}", cases[i].members));
+        if (r.status != cases[i].status)
+            fprintf(stderr, "case %zu %s: %d %s\n", i, cases[i].members, r.status, r.answer.body);
+        assert_int_equal(r.status, cases[i].status);
+    }
+    assert_int_equal(row(id).disk_n, 0);
+    expect(act("p", id, "{\"lock\":null}"), 202);
+    expect(act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 409);
+    expect(act("p", id, "{\"unlock\":null}"), 202);
+    expect(act("p", id, "{\"pause\":null}"), 202);
+    settle("h1", id);
+    expect(act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 409);
+    expect(r = call("q", "POST", P("/servers/%s/action", id), "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 404);
+    expect(r = call("p:reader", "POST", P("/servers/%s/action", id), "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 403);
+}
+
+static void a_rebuild_by_microversion(void **state)
+{
+    const char *id = boot_active("p", "a");
+    struct reply r;
+
+    expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"k\"}}"), 200);
+    expect(r = call_mv("2.57", "p", "POST", P("/v2.1/servers/%s/action", id),
+                       "{\"rebuild\":{\"imageRef\":\"" IMAGE "\",\"key_name\":\"k\",\"user_data\":\"YQ==\",\"description\":\"d\"}}"), 202);
+    assert_string_equal(text(r, "server/key_name"), "k");
+    assert_string_equal(text(r, "server/user_data"), "YQ==");
+    assert_string_equal(text(r, "server/description"), "d");
+    settle("h1", id);
+    expect(r = call_mv("2.79", "p", "POST", P("/v2.1/servers/%s/action", id), "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 202);
+    assert_string_equal(text(r, "server/key_name"), "k"); /* what is not named stays */
+    assert_string_equal(text(r, "server/user_data"), "YQ==");
+    assert_string_equal(text(r, "server/OS-EXT-STS:task_state"), "rebuilding");
+    settle("h1", id);
+    expect(r = call_mv("2.57", "p", "POST", P("/v2.1/servers/%s/action", id),
+                       "{\"rebuild\":{\"imageRef\":\"" IMAGE "\",\"key_name\":null,\"user_data\":null,\"description\":null}}"), 202);
+    assert_true(json_is_null(at(r, "server/key_name")));
+    assert_true(json_is_null(at(r, "server/user_data")));
+    assert_true(json_is_null(at(r, "server/description")));
+}
+
 static void history(void **state)
 {
     const char *id = boot_active("p", "a");
@@ -504,6 +639,10 @@ int main(void)
         NOVA_TEST(groups_keep_servers_apart),
         NOVA_TEST(security_groups_the_old_way),
         NOVA_TEST(consoles),
+        NOVA_TEST(a_server_is_rebuilt),
+        NOVA_TEST(a_rebuild_ends_as_it_began),
+        NOVA_TEST(what_a_rebuild_refuses),
+        NOVA_TEST(a_rebuild_by_microversion),
         NOVA_TEST(history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -130,12 +131,24 @@ const char *nova_host_id(struct arena *a, const char *project_id, const char *ho
     return hex;
 }
 
+int nova_parse_refused(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
+{
+    if (json_is_null(value) || (json_is_array(value) && !json_array_size(value)))
+        return 0;
+    return fail(cx, KIND_INVALID, "%s is not supported here: %s", f->name, f->expected);
+}
+
 bool nova_is_name(const char *s)
 {
     for (const unsigned char *p = (const unsigned char *)s; *p; p++)
         if (*p < ' ' || *p == 0x7f)
             return false;
     return *s && *s != ' ' && s[strlen(s) - 1] != ' ';
+}
+
+bool nova_is_key(const char *s)
+{
+    return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:. ")] == 0;
 }
 
 bool nova_is_base64(const char *s)

@@ -6,7 +6,7 @@
 #include "base/env.h"
 #include "compute/create.h"
 
-enum { USER_DATA_MAX = 65535, COUNT_MAX = 1000, TAG_MAX = 60, ADMIN_PASS_CHARACTERS = 12 };
+enum { COUNT_MAX = 1000, TAG_MAX = 60 };
 
 struct group_name {
     const char *name;
@@ -33,11 +33,6 @@ struct disk {
 static bool is_tag(const char *s)
 {
     return *s && strlen(s) <= TAG_MAX && !strpbrk(s, "/,");
-}
-
-static bool is_key(const char *s)
-{
-    return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:. ")] == 0;
 }
 
 static bool is_hostname(const char *s)
@@ -83,13 +78,6 @@ static int parse_networks(struct cx *cx, const struct field *f, const struct jso
         if (!nic[i].network_id && !nic[i].port_id)
             return fail(cx, KIND_INVALID, "Invalid input for field/attribute networks. Each must name a network (uuid) or a port.");
     return 0;
-}
-
-static int parse_refused(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
-{
-    if (json_is_null(value) || ((json_is_array(value) && !json_array_size(value))))
-        return 0;
-    return fail(cx, KIND_INVALID, "%s is not supported here: %s", f->name, f->expected);
 }
 
 /* A reference is an id, or a URL that ends in one. */
@@ -142,13 +130,13 @@ static const struct field create_fields[] = {
         .expected = "It must be printable, without spaces at its ends."),
     HOOK("flavorRef", .required = true, .parse = parse_flavor), HOOK("imageRef", .parse = parse_image),
     STR(T, admin_pass, AS("adminPass"), .nullable = true),
-    MAP(T, metadata, .check = is_key), STR(T, key_name, .nullable = true, .min = 1),
+    MAP(T, metadata, .check = nova_is_key), STR(T, key_name, .nullable = true, .min = 1),
     HOOK("networks", .parse = parse_networks, .until = MV(2, 31)),
     HOOK("networks", .parse = parse_networks, .since = MV(2, 32), .until = MV(2, 36)),
     HOOK("networks", .parse = parse_networks, .required = true, .since = MV(2, 37), .until = MV(2, 41)),
     HOOK("networks", .parse = parse_networks, .required = true, .since = MV(2, 42)),
     LIST(T, groups, struct group_name, group_fields, AS("security_groups"), .max = 64),
-    STR(T, user_data, .nullable = true, .max = USER_DATA_MAX, .check = nova_is_base64, .expected = "It must be base64."),
+    STR(T, user_data, .nullable = true, .max = NOVA_USER_DATA_MAX, .check = nova_is_base64, .expected = "It must be base64."),
     STR(T, az, AS("availability_zone"), .nullable = true, .min = 1),
     BOOL(T, config_drive, .coerce = true, .nullable = true),
     I64(T, min_count, .coerce = true, .min = 1, .max = COUNT_MAX), I64(T, max_count, .coerce = true, .min = 1, .max = COUNT_MAX),
@@ -157,14 +145,14 @@ static const struct field create_fields[] = {
     STR(T, access_ip_v4, AS("accessIPv4"), .check = nova_is_ipv4, .expected = "It must be an IPv4 address."),
     STR(T, access_ip_v6, AS("accessIPv6"), .check = nova_is_ipv6, .expected = "It must be an IPv6 address."),
     LIST(T, disks, struct disk, disk_fields, AS("block_device_mapping_v2"), .max = 16),
-    HOOK("block_device_mapping", .parse = parse_refused, .expected = NO_VOLUMES),
-    HOOK("personality", .parse = parse_refused, .expected = "hand files over in user_data", .until = MV(2, 56)),
+    HOOK("block_device_mapping", .parse = nova_parse_refused, .expected = NO_VOLUMES),
+    HOOK("personality", .parse = nova_parse_refused, .expected = "hand files over in user_data", .until = MV(2, 56)),
     STR(T, description, .nullable = true, .max = 255, .since = MV(2, 19)),
     STRS(T, tags, .max = 50, .item_max = TAG_MAX, .check = is_tag, .expected = "A tag is 1 to 60 characters without '/' and ','.",
          .since = MV(2, 52)),
-    HOOK("trusted_image_certificates", .parse = parse_refused, .expected = "images are not signed", .since = MV(2, 63)),
+    HOOK("trusted_image_certificates", .parse = nova_parse_refused, .expected = "images are not signed", .since = MV(2, 63)),
     STR(T, host, .min = 1, .since = MV(2, 74), .admin = true),
-    HOOK("hypervisor_hostname", .parse = parse_refused, .expected = "name the host instead", .since = MV(2, 74)),
+    HOOK("hypervisor_hostname", .parse = nova_parse_refused, .expected = "name the host instead", .since = MV(2, 74)),
     STR(T, hostname, .min = 1, .max = 63, .check = is_hostname, .expected = "It must be a host name.", .since = MV(2, 90)),
     { 0 },
 };
@@ -276,7 +264,7 @@ static int reply_created(struct cx *cx, struct req *rq, const struct server *s, 
         jw_end(w);
     }
     jw_end(w);
-    jw_kv(w, "adminPass", in->admin_pass ? in->admin_pass : secret_new(cx->arena, ADMIN_PASS_CHARACTERS));
+    jw_kv(w, "adminPass", in->admin_pass ? in->admin_pass : secret_new(cx->arena, NOVA_ADMIN_PASS_CHARACTERS));
     jw_end(w);
     jw_end(w);
     return reply_written(rq);

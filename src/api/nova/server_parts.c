@@ -6,16 +6,11 @@
 
 /* ---- metadata ---- */
 
-static bool is_key(const char *s)
-{
-    return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:. ")] == 0;
-}
-
 struct map_in {
     struct strmap map;
 };
 /* clang-format off */
-static const struct field map_row = MAP(struct map_in, map, AS("metadata"), .check = is_key);
+static const struct field map_row = MAP(struct map_in, map, AS("metadata"), .check = nova_is_key);
 /* clang-format on */
 static const struct body map_body = { "metadata", .any = true };
 static const struct body meta_body = { "meta", .any = true };

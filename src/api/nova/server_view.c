@@ -255,6 +255,10 @@ EMIT(emit_ramdisk)
 
 static const struct field detail_view[] = { COMMON, DETAILS(0), { 0 } };
 static const struct field changed_view[] = { COMMON, DETAILS(MV(2, 75)), { 0 } };
+/* A rebuild tells earlier than PUT what it may have changed; its user data everybody who may rebuild sees. */
+static const struct field rebuilt_view[] = {
+    COMMON, STR(T, key_name, .since = MV(2, 54), .until = MV(2, 74)), STR(T, user_data, .since = MV(2, 57)), DETAILS(MV(2, 75)), { 0 },
+};
 static const struct field progress_view[] = { HOOK("progress", .emit = emit_progress), { 0 } };
 static const struct field fault_view[] = { HOOK("fault", .emit = emit_fault), { 0 } };
 static const struct field groups_view[] = { HOOK("security_groups", .emit = emit_groups), { 0 } };
@@ -264,20 +268,30 @@ static const struct field server_groups_view[] = {
 #undef T
 /* clang-format on */
 
-void nova_put_server(struct jwriter *w, const struct shown *shown, enum server_look look)
+void nova_put_server_members(struct jwriter *w, const struct shown *shown, enum server_look look)
 {
-    bool full = look != LOOK_CHANGED || w->mv >= MV(2, 75);
-
-    jw_object(w);
-    jw_members(w, look == LOOK_CHANGED ? changed_view : detail_view, shown);
+    static const struct field *const views[] = {
+        [LOOK_LIST] = detail_view, [LOOK_SHOW] = detail_view, [LOOK_CHANGED] = changed_view, [LOOK_REBUILT] = rebuilt_view,
+    };
+    static const char *const progressing[] = { "ACTIVE", "BUILD", "REBUILD", NULL }; /* the only ones in which Nova shows it */
+    bool full = look <= LOOK_SHOW || w->mv >= MV(2, 75);
     const char *status = server_status(&shown->server);
-    if (str_eq(status, "ACTIVE") || str_eq(status, "BUILD")) /* the only ones in which Nova shows it */
-        jw_members(w, progress_view, shown);
-    if (str_eq(shown->server.vm_state, "error") && shown->server.fault_code)
+
+    jw_members(w, views[look], shown);
+    for (const char *const *p = progressing; *p; p++)
+        if (str_eq(status, *p))
+            jw_members(w, progress_view, shown);
+    if (str_eq(status, "ERROR") && shown->server.fault_code)
         jw_members(w, fault_view, shown);
     if (full && shown->group_names.n)
         jw_members(w, groups_view, shown);
-    if (look == LOOK_SHOW || look == LOOK_CHANGED)
+    if (look != LOOK_LIST)
         jw_members(w, server_groups_view, shown);
+}
+
+void nova_put_server(struct jwriter *w, const struct shown *shown, enum server_look look)
+{
+    jw_object(w);
+    nova_put_server_members(w, shown, look);
     jw_end(w);
 }
