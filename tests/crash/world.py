@@ -85,6 +85,17 @@ class World:
         elif verb in ('ask_off', 'stop'):
             if live:
                 g['power'] = 'off'
+        elif verb in ('pause', 'resume'):
+            self.must(live, verb + ' of a guest that is off')
+            if live:
+                g['power'] = 'paused' if verb == 'pause' else 'on'
+        elif verb == 'save':
+            self.must(live, 'memory of a guest that is off was saved')
+            if live:
+                g['power'] = 'suspended'
+        elif verb == 'drop_save':
+            if g and g['power'] == 'suspended':
+                g['power'] = 'off'
         elif verb in ('attach', 'detach'):
             self.must(live, verb + ' on a guest that is off')
             if live and verb == 'attach':

@@ -31,10 +31,10 @@ def make(cloud, user):
     v['/subnetpools/{id}'] = post(f'{NETWORK}/subnetpools', {'subnetpool': {
         'name': 'p', 'prefixes': ['10.88.0.0/16']}}, 201)['subnetpool']['id']
     outside = next(n['id'] for n in cloud.call('GET', f'{NETWORK}/networks?router:external=true', token).json['networks'])
-    v['/floatingips/{id}'] = post(f'{NETWORK}/floatingips', {'floatingip': {
+    v['/floatingips/{id}'] = v['/os-floating-ips/{id}'] = post(f'{NETWORK}/floatingips', {'floatingip': {
         'floating_network_id': outside}}, 201)['floatingip']['id']
 
-    image = post(f'{IMAGE}/images', {'name': 'i', 'disk_format': 'raw', 'container_format': 'bare'}, 201)
+    image = post(f'{IMAGE}/images', {'name': 'i', 'disk_format': 'raw', 'container_format': 'bare', 'k': 'v'}, 201)
     answer = cloud.call('PUT', f'{IMAGE}/images/{image["id"]}/file', token, b'\0' * 4096,
                         {'Content-Type': 'application/octet-stream'})
     if answer.status != 204:

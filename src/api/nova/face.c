@@ -139,7 +139,8 @@ static const struct route version_2_routes[] = {
 #define TABLES                                                                                               \
     nova_create_routes, nova_server_routes, nova_action_routes, nova_rebuild_routes, nova_metadata_routes, nova_tag_routes, nova_interface_routes, \
         nova_history_routes, nova_flavor_routes, nova_keypair_routes, nova_host_routes, nova_aggregate_routes, \
-        nova_group_routes, nova_quota_routes, nova_password_routes, nova_usage_routes, nova_security_group_routes, nova_image_routes, NULL
+        nova_group_routes, nova_quota_routes, nova_password_routes, nova_usage_routes, nova_security_group_routes, nova_image_routes, \
+        nova_floating_routes, nova_os_hosts_routes, NULL
 static const struct route *const root_tables[] = { root_routes, NULL };
 static const struct route *const tables[] = { nova_version_routes, TABLES };
 static const struct route *const version_2_tables[] = { version_2_routes, TABLES };

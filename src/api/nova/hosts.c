@@ -294,6 +294,21 @@ static const struct field detail_view[] = {
 #undef T
 /* clang-format on */
 
+static void put_servers(struct jwriter *w, struct list servers)
+{
+    const struct server *s = servers.items;
+
+    jw_key(w, "servers");
+    jw_array(w);
+    for (size_t k = 0; k < servers.n; k++) {
+        jw_object(w);
+        jw_kv(w, "name", s[k].name);
+        jw_kv(w, "uuid", s[k].id);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
 static int list_hypervisors(struct cx *cx, struct req *rq, const struct field *view)
 {
     static const char *const known[] = { "limit", "marker", "hypervisor_hostname_pattern", "with_servers", NULL };
@@ -324,18 +339,8 @@ static int list_hypervisors(struct cx *cx, struct req *rq, const struct field *v
         jw_members(w, view, &h[i]);
         if (with_servers)
             TRY(server_list_of_host(cx, h[i].id, &servers));
-        if (servers.n || (with_servers && req_mv(rq) >= MV(2, 75))) {
-            const struct server *s = servers.items;
-            jw_key(w, "servers");
-            jw_array(w);
-            for (size_t k = 0; k < servers.n; k++) {
-                jw_object(w);
-                jw_kv(w, "name", s[k].name);
-                jw_kv(w, "uuid", s[k].id);
-                jw_end(w);
-            }
-            jw_end(w);
-        }
+        if (servers.n || (with_servers && req_mv(rq) >= MV(2, 75)))
+            put_servers(w, servers);
         jw_end(w);
         last = h[i].id;
         n++;
@@ -356,6 +361,47 @@ static int hypervisors_list(struct cx *cx, struct req *rq)
 static int hypervisors_detail(struct cx *cx, struct req *rq)
 {
     return list_hypervisors(cx, rq, detail_view);
+}
+
+/* Until 2.52: those whose name contains what the path says. */
+static int find_by_name(struct cx *cx, struct req *rq, bool with_servers)
+{
+    const char *part = req_path(rq, "name");
+    struct list hosts, servers;
+    size_t n = 0;
+
+    TRY(host_list(cx, &hosts));
+    const struct host *h = hosts.items;
+    struct jwriter *w = reply_writer(rq);
+    jw_object(w);
+    jw_key(w, "hypervisors");
+    jw_array(w);
+    for (size_t i = 0; i < hosts.n; i++) {
+        if (!strstr(h[i].name, part))
+            continue;
+        n++;
+        jw_object(w);
+        jw_members(w, brief_view, &h[i]);
+        if (with_servers) {
+            TRY(server_list_of_host(cx, h[i].id, &servers));
+            if (servers.n)
+                put_servers(w, servers);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+    return n ? reply_written(rq) : fail(cx, KIND_NOT_FOUND, "No hypervisor matching '%.64s' could be found.", part);
+}
+
+static int hypervisors_search(struct cx *cx, struct req *rq)
+{
+    return find_by_name(cx, rq, false);
+}
+
+static int hypervisors_servers(struct cx *cx, struct req *rq)
+{
+    return find_by_name(cx, rq, true);
 }
 
 /* Before 2.53 the id is a number. */
@@ -437,6 +483,8 @@ const struct route nova_host_routes[] = {
     { "GET",    "/os-hypervisors",              hypervisors_list,   P "os-hypervisors:list",        MAY_ADMIN, NULL, OK(200) },
     { "GET",    "/os-hypervisors/detail",       hypervisors_detail, P "os-hypervisors:list-detail", MAY_ADMIN, NULL, OK(200) },
     { "GET",    "/os-hypervisors/statistics",   hypervisors_statistics, P "os-hypervisors:statistics", MAY_ADMIN, NULL, OK(200) },
+    { "GET",    "/os-hypervisors/{name}/search",  hypervisors_search,  P "os-hypervisors:search",  MAY_ADMIN, NULL, OK(200), .until = MV(2, 52) },
+    { "GET",    "/os-hypervisors/{name}/servers", hypervisors_servers, P "os-hypervisors:servers", MAY_ADMIN, NULL, OK(200), .until = MV(2, 52) },
     { "GET",    "/os-hypervisors/{id}",         hypervisors_show,   P "os-hypervisors:show",        MAY_ADMIN, NULL, OK(200) },
     { 0 },
 };

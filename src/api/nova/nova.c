@@ -131,6 +131,36 @@ const char *nova_host_id(struct arena *a, const char *project_id, const char *ho
     return hex;
 }
 
+struct map_in {
+    struct strmap map;
+};
+/* clang-format off */
+static const struct field map_row = MAP(struct map_in, map, AS("metadata"), .check = nova_is_key);
+/* clang-format on */
+int nova_read_metadata(struct cx *cx, struct req *rq, struct strmap *ret_map)
+{
+    struct map_in in = { 0 };
+    TRY(json_read_member(cx, &map_row, req_json(rq), (struct json_rules){ 0 }, &in));
+    *ret_map = in.map;
+    return 0;
+}
+
+struct strmap nova_merge(struct cx *cx, struct strmap old, struct strmap new)
+{
+    struct strmap out = { 0 };
+
+    for (size_t i = 0; i < old.n; i++) {
+        bool replaced = false;
+        for (size_t k = 0; k < new.n; k++)
+            replaced |= str_eq(new.items[k].key, old.items[i].key);
+        if (!replaced)
+            *arena_push(cx->arena, &out.items, &out.n) = old.items[i];
+    }
+    for (size_t k = 0; k < new.n; k++)
+        *arena_push(cx->arena, &out.items, &out.n) = new.items[k];
+    return out;
+}
+
 int nova_parse_refused(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
 {
     if (json_is_null(value) || (json_is_array(value) && !json_array_size(value)))

@@ -6,7 +6,7 @@
 extern const struct route nova_version_routes[], nova_server_routes[], nova_create_routes[], nova_action_routes[], nova_rebuild_routes[],
     nova_metadata_routes[], nova_tag_routes[], nova_interface_routes[], nova_history_routes[], nova_flavor_routes[],
     nova_keypair_routes[], nova_host_routes[], nova_aggregate_routes[], nova_group_routes[], nova_quota_routes[],
-    nova_password_routes[], nova_usage_routes[], nova_security_group_routes[], nova_image_routes[];
+    nova_password_routes[], nova_usage_routes[], nova_security_group_routes[], nova_image_routes[], nova_floating_routes[], nova_os_hosts_routes[];
 
 #define NOVA_MOUNT "/compute/v2.1"
 enum { NOVA_PAGE_MAX = 1000, NOVA_USER_DATA_MAX = 65535, NOVA_ADMIN_PASS_CHARACTERS = 12 };
@@ -36,6 +36,10 @@ int nova_reply_server(struct cx *cx, struct req *rq, const struct server *server
 const char *nova_host_id(struct arena *a, const char *project_id, const char *host_name);
 /* Reads a member of which only null and an empty list can be had here; 'expected' says what to do instead. */
 int nova_parse_refused(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
+/* The body of a call on metadata: {"metadata": {...}} or {"meta": {...}}.  Errors: INVALID. */
+int nova_read_metadata(struct cx *cx, struct req *rq, struct strmap *ret_map) MUST_CHECK;
+/* 'old' with what 'new' says over it. */
+struct strmap nova_merge(struct cx *cx, struct strmap old, struct strmap new);
 bool nova_is_name(const char *s);   /* printable, no space at either end */
 bool nova_is_key(const char *s);    /* of metadata */
 bool nova_is_base64(const char *s);

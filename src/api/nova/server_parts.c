@@ -6,38 +6,8 @@
 
 /* ---- metadata ---- */
 
-struct map_in {
-    struct strmap map;
-};
-/* clang-format off */
-static const struct field map_row = MAP(struct map_in, map, AS("metadata"), .check = nova_is_key);
-/* clang-format on */
 static const struct body map_body = { "metadata", .any = true };
 static const struct body meta_body = { "meta", .any = true };
-
-static int read_map(struct cx *cx, struct req *rq, struct strmap *ret_map)
-{
-    struct map_in in = { 0 };
-    TRY(json_read_member(cx, &map_row, req_json(rq), (struct json_rules){ 0 }, &in));
-    *ret_map = in.map;
-    return 0;
-}
-
-static struct strmap merge(struct cx *cx, struct strmap old, struct strmap new)
-{
-    struct strmap out = { 0 };
-
-    for (size_t i = 0; i < old.n; i++) {
-        bool replaced = false;
-        for (size_t k = 0; k < new.n; k++)
-            replaced |= str_eq(new.items[k].key, old.items[i].key);
-        if (!replaced)
-            *arena_push(cx->arena, &out.items, &out.n) = old.items[i];
-    }
-    for (size_t k = 0; k < new.n; k++)
-        *arena_push(cx->arena, &out.items, &out.n) = new.items[k];
-    return out;
-}
 
 static int reply_metadata(struct req *rq, const struct server *s)
 {
@@ -64,8 +34,8 @@ static int metadata_add(struct cx *cx, struct req *rq)
     struct strmap map;
 
     TRY(nova_server(cx, rq, &s));
-    TRY(read_map(cx, rq, &map));
-    TRY(server_set_metadata(cx, &s, merge(cx, json_to_map(cx, s.metadata), map)));
+    TRY(nova_read_metadata(cx, rq, &map));
+    TRY(server_set_metadata(cx, &s, nova_merge(cx, json_to_map(cx, s.metadata), map)));
     return reply_metadata(rq, &s);
 }
 
@@ -75,7 +45,7 @@ static int metadata_replace(struct cx *cx, struct req *rq)
     struct strmap map;
 
     TRY(nova_server(cx, rq, &s));
-    TRY(read_map(cx, rq, &map));
+    TRY(nova_read_metadata(cx, rq, &map));
     TRY(server_set_metadata(cx, &s, map));
     return reply_metadata(rq, &s);
 }
@@ -120,10 +90,10 @@ static int meta_set(struct cx *cx, struct req *rq)
     struct strmap map;
 
     TRY(nova_server(cx, rq, &s));
-    TRY(read_map(cx, rq, &map));
+    TRY(nova_read_metadata(cx, rq, &map));
     if (map.n != 1 || !str_eq(map.items[0].key, req_path(rq, "key")))
         return fail(cx, KIND_INVALID, "Request body contains too many items, or its key is not the one of the URL.");
-    TRY(server_set_metadata(cx, &s, merge(cx, json_to_map(cx, s.metadata), map)));
+    TRY(server_set_metadata(cx, &s, nova_merge(cx, json_to_map(cx, s.metadata), map)));
     return reply_meta(rq, map.items[0].key, map.items[0].value);
 }
 

@@ -92,10 +92,8 @@ static int read_scope(struct cx *cx, struct req *rq, struct server_query *q)
         q->all_projects = req_query_bool(rq, "all_tenants");
     if (q->all_projects && !cx->who->is_admin)
         return fail(cx, KIND_FORBIDDEN, "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.");
-    if (cx->who->is_admin && project) {
-        q->all_projects = true;
+    if (q->all_projects) /* without it a project's name is ignored, as Nova does */
         q->project_id = project;
-    }
     if (cx->who->is_admin)
         q->host_name = req_query(rq, "host") ? req_query(rq, "host") : req_query(rq, "node");
     return 0;
