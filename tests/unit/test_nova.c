@@ -516,7 +516,7 @@ static void a_rebuild_ends_as_it_began(void **state)
     report((struct says){ .host = "h1", .n_guests = 1, .guests = { { .id = id, .gen = s.gen, .phase = "failed", .power = "off", .fault = "no image" } } });
     expect(r = call("p", "GET", P("/servers/%s", id), NULL), 200);
     assert_string_equal(text(r, "server/status"), "ERROR");
-    assert_string_equal(text(r, "server/fault/message"), "no image");
+    assert_non_null(strstr(text(r, "server/fault/message"), "no image"));
     expect(r = act("p", id, "{\"rebuild\":{\"imageRef\":\"" IMAGE "\"}}"), 202);
     assert_string_equal(text(r, "server/status"), "REBUILD");
     assert_null(at(r, "server/fault"));
