@@ -134,6 +134,7 @@ static int judge_roles(struct cx *cx, const struct token_claims *c, struct who *
             (a.expires_us && a.expires_us <= cx->now_us))
             return refuse(cx, c->user_id, "the application credential is over or gone");
         allowed = json_to_strs(cx, a.role_ids);
+        TRY(roles_add_implied(cx, &allowed));
         who->app_cred_id = a.id;
         who->app_cred_restricted = !a.unrestricted;
         if (a.expires_us && a.expires_us < *ret_until_us)

@@ -15,6 +15,18 @@ const struct field project_columns[] = {
 const struct table identity_project_table = { "identity_project", project_columns, .n_key = 1, .size = sizeof(struct project) };
 /* clang-format on */
 
+struct project project_of_domain(const struct domain *d)
+{
+    return (struct project){ .id = d->id, .name = d->name, .description = d->description, .enabled = d->enabled, .tags = d->tags,
+                             .options = d->options, .extra = d->extra, .is_domain = true };
+}
+
+struct domain project_as_domain(const struct project *p)
+{
+    return (struct domain){ .id = p->id, .name = p->name, .description = p->description, .enabled = p->enabled, .tags = p->tags,
+                            .options = p->options, .extra = p->extra };
+}
+
 /* Fails unless another level fits below the project 'id' of the domain. */
 static int check_depth(struct cx *cx, const char *id, const char *domain_id)
 {

@@ -9,10 +9,16 @@ struct project {
     const char *name, *description;
     bool enabled;
     const char *tags, *options, *extra; /* JSON: a list, an object, an object */
+    bool is_domain; /* no column: a domain, seen as a project without domain and parent (project_of_domain()) */
 };
 extern const struct field project_columns[]; /* for filters */
 
 enum { PROJECT_DEPTH_MAX = 5 }; /* levels of projects below the domain */
+
+struct domain;
+/* The domain as Identity's API shows it among projects, and the other way round. */
+struct project project_of_domain(const struct domain *d);
+struct domain project_as_domain(const struct project *p);
 
 /* Makes 'p' with a new id.  Domain and parent complete each other: without a parent it stands at the top of its domain,
  * without a domain it is in its parent's.

@@ -123,3 +123,28 @@ int role_inferences(struct cx *cx, const char *prior_id, struct list *ret_infere
 
     return store_select(cx, columns, sizeof(struct role_inference), ret_inferences, sql, ARGS(prior_id));
 }
+
+static bool contains(const struct strs *list, const char *s)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (str_eq(list->items[i], s))
+            return true;
+    return false;
+}
+
+int roles_add_implied(struct cx *cx, struct strs *roles)
+{
+    struct strs grown = { 0 };
+    struct list all;
+
+    TRY(role_inferences(cx, NULL, &all));
+    const struct role_inference *r = all.items;
+    for (size_t i = 0; i < roles->n; i++)
+        *arena_push(cx->arena, &grown.items, &grown.n) = roles->items[i];
+    for (size_t n = 0; n < grown.n; n++) /* each once; those that are added come behind */
+        for (size_t i = 0; i < all.n; i++)
+            if (str_eq(r[i].prior_id, grown.items[n]) && !contains(&grown, r[i].implied_id))
+                *arena_push(cx->arena, &grown.items, &grown.n) = r[i].implied_id;
+    *roles = grown;
+    return 0;
+}

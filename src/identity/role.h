@@ -65,6 +65,9 @@ struct role_ref {
 int roles_effective(struct cx *cx, const char *user_id, enum token_scope scope, const char *scope_id,
                     struct list *ret_roles) MUST_CHECK;
 
+/* Adds to '*roles' (ids) what they imply, and what that implies. */
+int roles_add_implied(struct cx *cx, struct strs *roles) MUST_CHECK;
+
 /* ---- all grants, for those who look after them ---- */
 
 struct assignment_query {

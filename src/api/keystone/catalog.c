@@ -24,10 +24,20 @@ static const struct field endpoint_view[] = {
     STR(struct catalog_endpoint, region_id, AS("region")), STR(struct catalog_endpoint, interface),
     STR(struct catalog_endpoint, url, .emit = emit_url), BOOL(struct catalog_endpoint, enabled), { 0 },
 };
-#define RESOURCE(one, many, view, T) { one, many, view, sizeof(T), offsetof(T, id), offsetof(T, extra) }
-static const struct resource region_resource = RESOURCE("region", "regions", region_view, struct catalog_region);
-static const struct resource service_resource = RESOURCE("service", "services", service_view, struct catalog_service);
-static const struct resource endpoint_resource = RESOURCE("endpoint", "endpoints", endpoint_view, struct catalog_endpoint);
+static const struct paging region_paging = {
+    .columns = catalog_region_columns, .filters = (const char *const[]){ "parent_region_id", "id", NULL },
+};
+static const struct paging service_paging = {
+    .columns = catalog_service_columns, .filters = (const char *const[]){ "type", "name", "enabled", NULL },
+};
+static const struct paging endpoint_paging = {
+    .columns = catalog_endpoint_columns,
+    .filters = (const char *const[]){ "service_id", "interface", "region_id", "region=region_id", "enabled", NULL },
+};
+#define RESOURCE(one, many, T) { #one, many, one##_view, sizeof(T), offsetof(T, id), offsetof(T, extra), &one##_paging }
+static const struct resource region_resource = RESOURCE(region, "regions", struct catalog_region);
+static const struct resource service_resource = RESOURCE(service, "services", struct catalog_service);
+static const struct resource endpoint_resource = RESOURCE(endpoint, "endpoints", struct catalog_endpoint);
 
 static bool is_url(const char *s)
 {
@@ -58,17 +68,6 @@ static const struct body service_create_body = BODY("service", service_fields, s
 static const struct body service_update_body = BODY("service", service_fields, struct catalog_service, .overlay = true);
 static const struct body endpoint_create_body = BODY("endpoint", endpoint_fields, struct catalog_endpoint);
 static const struct body endpoint_update_body = BODY("endpoint", endpoint_fields, struct catalog_endpoint, .overlay = true);
-
-static const struct paging region_paging = {
-    .columns = catalog_region_columns, .filters = (const char *const[]){ "parent_region_id", "id", NULL },
-};
-static const struct paging service_paging = {
-    .columns = catalog_service_columns, .filters = (const char *const[]){ "type", "name", "enabled", NULL },
-};
-static const struct paging endpoint_paging = {
-    .columns = catalog_endpoint_columns,
-    .filters = (const char *const[]){ "service_id", "interface", "region_id", "region=region_id", "enabled", NULL },
-};
 /* clang-format on */
 
 /* ---- regions ---- */
@@ -78,7 +77,7 @@ static int regions_list(struct cx *cx, struct req *rq)
     struct filter f;
     struct list regions;
 
-    TRY(req_filter(rq, &region_paging, &f));
+    TRY(keystone_filter(rq, &region_resource, &f));
     TRY(catalog_region_list(cx, &f, &regions));
     return keystone_reply_list(rq, &region_resource, NULL, regions);
 }
@@ -141,7 +140,7 @@ static int services_list(struct cx *cx, struct req *rq)
     struct list services;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &service_paging, &f));
+    TRY(keystone_filter(rq, &service_resource, &f));
     TRY(catalog_service_list(cx, &f, &services));
     return keystone_reply_list(rq, &service_resource, NULL, services);
 }
@@ -189,7 +188,7 @@ static int endpoints_list(struct cx *cx, struct req *rq)
     struct list endpoints;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &endpoint_paging, &f));
+    TRY(keystone_filter(rq, &endpoint_resource, &f));
     TRY(catalog_endpoint_list(cx, &f, &endpoints));
     return keystone_reply_list(rq, &endpoint_resource, NULL, endpoints);
 }

@@ -1,6 +1,7 @@
 /* internal.h - what the files of api/keystone share. */
 #pragma once
 #include "api/keystone/face.h"
+#include "identity/project.h"
 
 struct identity_context;
 /* What the program handed to the faces for identity. */
@@ -11,13 +12,18 @@ struct resource {
     const char *name, *collection; /* "user", "users" */
     const struct field *view;
     size_t size, id, extra; /* of the struct; offsets of its id and of its free members (0: it has none) */
+    const struct paging *paging; /* of its lists, for keystone_filter(); NULL: req_filter() alone reads the query */
 };
 
 /* {"user": {...}}; 'path' is the collection's below the mount when it is not "/<collection>", else NULL. */
 int keystone_reply(struct req *rq, const struct resource *r, const char *path, const void *obj);
-/* {"users": [...], "links": {...}} */
+/* Makes a filter of the query as req_filter() does, and understands "name__contains" and the like: these are carried out by
+ * keystone_reply_list(), so the filter has no limit when there are any.  Errors: INVALID. */
+int keystone_filter(struct req *rq, const struct resource *r, struct filter *ret_filter) MUST_CHECK;
+/* {"users": [...], "links": {...}} of those in 'objs' for which the query's inexact filters hold. */
 int keystone_reply_list(struct req *rq, const struct resource *r, const char *path, struct list objs);
-/* The object alone, with its links. */
+/* The object alone, with its links; keystone_write_open() leaves it open for more members. */
+void keystone_write_open(struct req *rq, struct jwriter *w, const struct resource *r, const char *path, const void *obj);
 void keystone_write(struct req *rq, struct jwriter *w, const struct resource *r, const char *path, const void *obj);
 /* "links" of a list: itself, and the next part when the client asked for parts. */
 void keystone_write_list_links(struct req *rq, struct jwriter *w, const char *last_id, size_t n);
@@ -41,6 +47,9 @@ bool keystone_is_tag(const char *s);
 
 #define KEYSTONE_NAME .required = true, .min = 1, .check = keystone_is_name, .expected = "It must not be blank."
 #define KEYSTONE_ID .min = 1, .max = 64
+
+/* families.c: "parents" and "subtree" of the project into its open object, as the query asks.  Errors: INVALID. */
+int keystone_write_family(struct req *rq, struct jwriter *w, const struct project *p) MUST_CHECK;
 
 extern const struct resource keystone_project, keystone_domain, keystone_role;
 

@@ -5,35 +5,48 @@
 #include "identity/domain.h"
 #include "identity/project.h"
 
-static void emit_false(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
-{
-    jw_bool(w, false);
-}
-
 /* clang-format off */
 static const struct field project_view[] = {
     STR(struct project, id), STR(struct project, name), STR(struct project, domain_id), STR(struct project, description),
-    BOOL(struct project, enabled), STR(struct project, parent_id), HOOK("is_domain", .emit = emit_false),
+    BOOL(struct project, enabled), STR(struct project, parent_id), BOOL(struct project, is_domain),
     JSON(struct project, tags), JSON(struct project, options), { 0 },
 };
 static const struct field domain_view[] = {
     STR(struct domain, id), STR(struct domain, name), STR(struct domain, description), BOOL(struct domain, enabled),
     JSON(struct domain, tags), JSON(struct domain, options), { 0 },
 };
+static const struct paging project_paging = {
+    .columns = project_columns,
+    .filters = (const char *const[]){ "name", "domain_id", "parent_id", "enabled", "id", NULL },
+    .sorts = (const char *const[]){ "name", "id", NULL },
+    .default_sort = "name:asc",
+};
 const struct resource keystone_project = {
     "project", "projects", project_view, sizeof(struct project), offsetof(struct project, id), offsetof(struct project, extra),
+    &project_paging,
+};
+static const struct paging domain_paging = {
+    .columns = domain_columns,
+    .filters = (const char *const[]){ "name", "enabled", "id", NULL },
+    .sorts = (const char *const[]){ "name", "id", NULL },
+    .default_sort = "name:asc",
 };
 const struct resource keystone_domain = {
     "domain", "domains", domain_view, sizeof(struct domain), offsetof(struct domain, id), offsetof(struct domain, extra),
+    &domain_paging,
 };
 /* clang-format on */
 
-/* "is_domain": false; domains are made at /domains. */
+/* Given at creation; later it may be sent back as it was shown. */
 static int parse_is_domain(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
 {
-    if (str_eq(json_text(cx, value), "false"))
-        return 0;
-    return fail(cx, KIND_INVALID, "A project cannot act as a domain here: make a domain with POST /v3/domains.");
+    struct project *p = obj;
+    bool known = p->id, before = p->is_domain;
+    struct field row = *f;
+
+    row.parse = NULL;
+    TRY(json_read_member(cx, &row, value, (struct json_rules){ 0 }, obj));
+    return !known || before == p->is_domain ? 0 : fail(cx, KIND_INVALID, "The is_domain of a project cannot be changed.");
 }
 
 /* clang-format off */
@@ -45,7 +58,7 @@ static const struct field project_fields[] = {
     BOOL(struct project, enabled, .preset = "true"),
     JSON(struct project, tags, .preset = "[]", .parse = keystone_parse_tags),
     JSON(struct project, options, .preset = "{}", .parse = keystone_parse_options),
-    HOOK("is_domain", .parse = parse_is_domain),
+    BOOL(struct project, is_domain, .parse = parse_is_domain),
     STR(struct project, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true), { 0 },
 };
 static const struct field domain_fields[] = {
@@ -61,18 +74,6 @@ static const struct body project_update_body = { .wrap = "project", .fields = pr
 static const struct body domain_create_body = { .wrap = "domain", .fields = domain_fields, .size = sizeof(struct domain), .open = true };
 static const struct body domain_update_body = { .wrap = "domain", .fields = domain_fields, .size = sizeof(struct domain), .open = true, .overlay = true };
 
-static const struct paging project_paging = {
-    .columns = project_columns,
-    .filters = (const char *const[]){ "name", "domain_id", "parent_id", "enabled", "id", NULL },
-    .sorts = (const char *const[]){ "name", "id", NULL },
-    .default_sort = "name:asc",
-};
-static const struct paging domain_paging = {
-    .columns = domain_columns,
-    .filters = (const char *const[]){ "name", "enabled", "id", NULL },
-    .sorts = (const char *const[]){ "name", "id", NULL },
-    .default_sort = "name:asc",
-};
 /* clang-format on */
 
 /* ---- projects ---- */
@@ -99,6 +100,20 @@ static struct project_tags wanted_tags(struct cx *cx, struct req *rq)
     };
 }
 
+/* ?is_domain: the domains, as projects. */
+static int list_domains_as_projects(struct cx *cx, struct req *rq)
+{
+    struct filter f;
+    struct list domains;
+
+    TRY(keystone_filter(rq, &keystone_domain, &f));
+    TRY(domain_list(cx, &f, NULL, &domains));
+    struct project *p = arena_new_array(cx->arena, struct project, domains.n + 1);
+    for (size_t i = 0; i < domains.n; i++)
+        p[i] = project_of_domain((const struct domain *)domains.items + i);
+    return keystone_reply_list(rq, &keystone_project, NULL, (struct list){ p, domains.n });
+}
+
 static int projects_list(struct cx *cx, struct req *rq)
 {
     struct project_tags tags = wanted_tags(cx, rq);
@@ -106,7 +121,9 @@ static int projects_list(struct cx *cx, struct req *rq)
     struct list projects;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &project_paging, &f));
+    if (req_query_bool(rq, "is_domain"))
+        return list_domains_as_projects(cx, rq);
+    TRY(keystone_filter(rq, &keystone_project, &f));
     TRY(project_list(cx, &f, &tags, NULL, &projects));
     return keystone_reply_list(rq, &keystone_project, NULL, projects);
 }
@@ -119,9 +136,20 @@ static int projects_list_of_user(struct cx *cx, struct req *rq)
     struct list projects;
 
     TRY(auth_check_self_or_reader(cx, user_id));
-    TRY(req_filter(rq, &project_paging, &f));
+    TRY(keystone_filter(rq, &keystone_project, &f));
     TRY(project_list(cx, &f, &tags, user_id, &projects));
     return keystone_reply_list(rq, &keystone_project, NULL, projects);
+}
+
+static int create_domain(struct cx *cx, struct project *p)
+{
+    struct domain d = project_as_domain(p);
+
+    if (p->domain_id || p->parent_id)
+        return fail(cx, KIND_INVALID, "A project that acts as a domain has no domain_id and no parent_id.");
+    TRY(domain_create(cx, &d));
+    *p = project_of_domain(&d);
+    return 0;
 }
 
 static int projects_create(struct cx *cx, struct req *rq)
@@ -129,11 +157,33 @@ static int projects_create(struct cx *cx, struct req *rq)
     struct project p = *(const struct project *)req_body(rq);
 
     TRY(keystone_check_new(cx, p.id));
+    p.extra = json_rest(cx, project_fields, req_json(rq), NULL);
+    if (p.is_domain) {
+        TRY(create_domain(cx, &p));
+        return keystone_reply(rq, &keystone_project, NULL, &p);
+    }
     if (!p.domain_id && !p.parent_id)
         p.domain_id = cx->who->domain_id ? cx->who->domain_id : cx->who->project_domain_id;
-    p.extra = json_rest(cx, project_fields, req_json(rq), NULL);
     TRY(project_create(cx, &p));
     return keystone_reply(rq, &keystone_project, NULL, &p);
+}
+
+/* The project, or the domain of this id as one. */
+static int get_project_or_domain(struct cx *cx, const char *id, struct project *ret_project)
+{
+    struct domain d;
+    int r = project_get(cx, id, ret_project);
+
+    if (r >= 0 || cx->kind != KIND_NOT_FOUND)
+        return r;
+    const char *text = cx->text;
+    fail_clear(cx);
+    if (domain_get(cx, id, &d) < 0) { /* it is a project that was asked for, says the error */
+        fail_clear(cx);
+        return fail(cx, KIND_NOT_FOUND, "%s", text);
+    }
+    *ret_project = project_of_domain(&d);
+    return 0;
 }
 
 /* The project, for those who may see it: readers of everything, and whoever works in it. */
@@ -148,26 +198,41 @@ static int find_project(struct cx *cx, struct req *rq, struct project *ret_proje
 
 static int projects_show(struct cx *cx, struct req *rq)
 {
+    const char *id = req_path(rq, "project_id");
+    struct jwriter *w = reply_writer(rq);
     struct project p;
 
-    TRY(find_project(cx, rq, &p));
-    return keystone_reply(rq, &keystone_project, NULL, &p);
+    if (!str_eq(cx->who->project_id, id))
+        TRY(auth_check_reader(cx));
+    TRY(get_project_or_domain(cx, id, &p));
+    jw_object(w);
+    jw_key(w, "project");
+    keystone_write_open(rq, w, &keystone_project, NULL, &p);
+    if (!p.is_domain)
+        TRY(keystone_write_family(rq, w, &p));
+    jw_end(w);
+    jw_end(w);
+    return reply_written(rq);
 }
 
 static int projects_update(struct cx *cx, struct req *rq)
 {
     struct project p;
 
-    TRY(project_get(cx, req_path(rq, "project_id"), &p));
+    TRY(get_project_or_domain(cx, req_path(rq, "project_id"), &p));
     TRY(req_overlay(rq, &p));
     p.extra = json_rest(cx, project_fields, req_json(rq), p.extra);
-    TRY(project_update(cx, &p));
+    struct domain d = project_as_domain(&p);
+    TRY(p.is_domain ? domain_update(cx, &d) : project_update(cx, &p));
     return keystone_reply(rq, &keystone_project, NULL, &p);
 }
 
 static int projects_delete(struct cx *cx, struct req *rq)
 {
-    TRY(project_delete(cx, req_path(rq, "project_id")));
+    struct project p;
+
+    TRY(get_project_or_domain(cx, req_path(rq, "project_id"), &p));
+    TRY(p.is_domain ? domain_delete(cx, p.id) : project_delete(cx, p.id));
     return reply_empty(rq);
 }
 
@@ -292,7 +357,7 @@ static int domains_list(struct cx *cx, struct req *rq)
     struct list domains;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &domain_paging, &f));
+    TRY(keystone_filter(rq, &keystone_domain, &f));
     TRY(domain_list(cx, &f, NULL, &domains));
     return keystone_reply_list(rq, &keystone_domain, NULL, domains);
 }

@@ -13,8 +13,15 @@ static const struct field role_view[] = {
     STR(struct role, id), STR(struct role, name), HOOK("domain_id", .emit = emit_domain), STR(struct role, description),
     JSON(struct role, options), { 0 },
 };
+static const struct paging role_paging = {
+    .columns = role_columns,
+    .filters = (const char *const[]){ "name", "domain_id", "id", NULL },
+    .sorts = (const char *const[]){ "name", "id", NULL },
+    .default_sort = "name:asc",
+};
 const struct resource keystone_role = {
     "role", "roles", role_view, sizeof(struct role), offsetof(struct role, id), offsetof(struct role, extra),
+    &role_paging,
 };
 static const struct field role_fields[] = {
     STR(struct role, name, KEYSTONE_NAME, .max = 255),
@@ -26,12 +33,6 @@ static const struct field role_fields[] = {
 static const struct body role_create_body = { .wrap = "role", .fields = role_fields, .size = sizeof(struct role), .open = true };
 static const struct body role_update_body = { .wrap = "role", .fields = role_fields, .size = sizeof(struct role), .open = true, .overlay = true };
 
-static const struct paging role_paging = {
-    .columns = role_columns,
-    .filters = (const char *const[]){ "name", "domain_id", "id", NULL },
-    .sorts = (const char *const[]){ "name", "id", NULL },
-    .default_sort = "name:asc",
-};
 /* clang-format on */
 
 static int roles_list(struct cx *cx, struct req *rq)
@@ -40,7 +41,7 @@ static int roles_list(struct cx *cx, struct req *rq)
     struct list roles;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &role_paging, &f));
+    TRY(keystone_filter(rq, &keystone_role, &f));
     TRY(role_list(cx, &f, &roles));
     return keystone_reply_list(rq, &keystone_role, NULL, roles);
 }

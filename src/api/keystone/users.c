@@ -14,14 +14,28 @@ static const struct field user_view[] = {
     STR(struct user, default_project_id, .omit = true), JSON(struct user, options),
     HOOK("password_expires_at", .emit = emit_null), { 0 },
 };
+static const struct paging user_paging = {
+    .columns = user_columns,
+    .filters = (const char *const[]){ "name", "domain_id", "enabled", "default_project_id", "id", NULL },
+    .sorts = (const char *const[]){ "name", "id", NULL },
+    .default_sort = "name:asc",
+};
 static const struct resource user_resource = {
     "user", "users", user_view, sizeof(struct user), offsetof(struct user, id), offsetof(struct user, extra),
+    &user_paging,
 };
 static const struct field group_view[] = {
     STR(struct group, id), STR(struct group, name), STR(struct group, domain_id), STR(struct group, description), { 0 },
 };
+static const struct paging group_paging = {
+    .columns = group_columns,
+    .filters = (const char *const[]){ "name", "domain_id", "id", NULL },
+    .sorts = (const char *const[]){ "name", "id", NULL },
+    .default_sort = "name:asc",
+};
 static const struct resource group_resource = {
     "group", "groups", group_view, sizeof(struct group), offsetof(struct group, id), offsetof(struct group, extra),
+    &group_paging,
 };
 
 static const struct field user_fields[] = {
@@ -45,18 +59,6 @@ static const struct body user_update_body = { .wrap = "user", .fields = user_fie
 static const struct body group_create_body = { .wrap = "group", .fields = group_fields, .size = sizeof(struct group), .open = true };
 static const struct body group_update_body = { .wrap = "group", .fields = group_fields, .size = sizeof(struct group), .open = true, .overlay = true };
 
-static const struct paging user_paging = {
-    .columns = user_columns,
-    .filters = (const char *const[]){ "name", "domain_id", "enabled", "default_project_id", "id", NULL },
-    .sorts = (const char *const[]){ "name", "id", NULL },
-    .default_sort = "name:asc",
-};
-static const struct paging group_paging = {
-    .columns = group_columns,
-    .filters = (const char *const[]){ "name", "domain_id", "id", NULL },
-    .sorts = (const char *const[]){ "name", "id", NULL },
-    .default_sort = "name:asc",
-};
 /* clang-format on */
 
 /* What a caller names no domain for goes into its own. */
@@ -73,7 +75,7 @@ static int users_list(struct cx *cx, struct req *rq)
     struct list users;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &user_paging, &f));
+    TRY(keystone_filter(rq, &user_resource, &f));
     TRY(user_list(cx, &f, NULL, &users));
     return keystone_reply_list(rq, &user_resource, NULL, users);
 }
@@ -180,7 +182,7 @@ static int groups_list(struct cx *cx, struct req *rq)
     struct list groups;
 
     TRY(auth_check_reader(cx));
-    TRY(req_filter(rq, &group_paging, &f));
+    TRY(keystone_filter(rq, &group_resource, &f));
     TRY(user_group_list(cx, &f, NULL, &groups));
     return keystone_reply_list(rq, &group_resource, NULL, groups);
 }
@@ -194,7 +196,7 @@ static int groups_list_of_user(struct cx *cx, struct req *rq)
 
     TRY(auth_check_self_or_reader(cx, user_id));
     TRY(user_get(cx, user_id, &u));
-    TRY(req_filter(rq, &group_paging, &f));
+    TRY(keystone_filter(rq, &group_resource, &f));
     TRY(user_group_list(cx, &f, user_id, &groups));
     return keystone_reply_list(rq, &group_resource, NULL, groups);
 }
@@ -245,7 +247,7 @@ static int members_list(struct cx *cx, struct req *rq)
 
     TRY(auth_check_reader(cx));
     TRY(user_group_get(cx, group_id, &g));
-    TRY(req_filter(rq, &user_paging, &f));
+    TRY(keystone_filter(rq, &user_resource, &f));
     TRY(user_list(cx, &f, group_id, &users));
     return keystone_reply_list(rq, &user_resource, NULL, users);
 }
