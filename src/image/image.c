@@ -149,9 +149,21 @@ static bool has_tags(struct cx *cx, const struct image *image, struct strs wante
     return true;
 }
 
+static bool is_at_none(const struct image *image, struct list moments)
+{
+    const struct image_moment *m = moments.items;
+
+    for (size_t i = 0; i < moments.n; i++) {
+        int64_t us = m[i].updated ? image->updated_at : image->created_at;
+        if (us >= m[i].first_us && us <= m[i].last_us)
+            return false;
+    }
+    return true;
+}
+
 static bool selects(struct cx *cx, const struct image_query *q, const struct image *image)
 {
-    return has_properties(cx, image, q->properties) && has_tags(cx, image, q->tags);
+    return has_properties(cx, image, q->properties) && has_tags(cx, image, q->tags) && is_at_none(image, q->not_at);
 }
 
 /* A marker that the caller may not see is none: it would tell that the image is there, and since when. */
@@ -163,10 +175,10 @@ static int check_marker(struct cx *cx, const char *marker)
                                                : r;
 }
 
-/* Properties and tags are looked at row by row, so the limit is applied here when they are asked for. */
+/* Properties, tags and excluded times are looked at row by row, so the limit is applied here when they are asked for. */
 int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images)
 {
-    bool by_row = query->properties.n || query->tags.n;
+    bool by_row = query->properties.n || query->tags.n || query->not_at.n;
     struct filter filter = query->filter;
     struct list rows;
     size_t n = 0;

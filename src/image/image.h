@@ -42,11 +42,16 @@ int image_get_own(struct cx *cx, const char *id, struct image *ret_image) MUST_C
 /* Images that the caller may see.  'visibility' and 'member_status' narrow it (NULL: as Image v2 has it: own,
  * public, and shared ones that were accepted; community only when asked for, or with "all"); 'properties'
  * must all be there; 'tags' too. */
+struct image_moment {
+    bool updated; /* else created */
+    int64_t first_us, last_us;
+};
 struct image_query {
     struct filter filter;
     const char *visibility, *member_status;
     struct strmap properties;
     struct strs tags;
+    struct list not_at; /* of struct image_moment: not made, not changed then */
 };
 int image_list(struct cx *cx, const struct image_query *query, struct list *ret_images) MUST_CHECK;
 /* Stores a change of the caller's own image 'old' to 'image'.  Errors: FORBIDDEN (public or owner by a

@@ -51,6 +51,7 @@ struct subnet {
     /* for subnet_add() */
     bool default_gateway, default_pools; /* as the CIDR suggests */
     int64_t prefixlen;                   /* from a pool: the length wanted; 0: its default */
+    bool default_pool;                   /* from the default pool of its IP version */
 };
 extern const struct table subnet_table;
 
@@ -89,6 +90,8 @@ int subnetpool_list(struct cx *cx, const struct query *q, struct list *ret_pools
 int subnetpool_add(struct cx *cx, struct subnetpool *pool) MUST_CHECK;
 int subnetpool_change(struct cx *cx, struct subnetpool *pool) MUST_CHECK;
 int subnetpool_remove(struct cx *cx, const char *id) MUST_CHECK;
+/* Sets '*ret_id' to the pool from which subnets of this IP version come by themselves.  Errors: INVALID (there is none). */
+int subnetpool_find_default(struct cx *cx, int ip_version, const char **ret_id) MUST_CHECK;
 /* Cuts a prefix for 'subnet': the CIDR it names, or the first free one of its prefixlen; sets cidr and ip_version.
  * Errors: INVALID, CONFLICT (the pool's quota or space is used up). */
 int subnetpool_cut(struct cx *cx, struct subnet *subnet) MUST_CHECK;

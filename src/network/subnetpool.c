@@ -130,6 +130,13 @@ static int check_default(struct cx *cx, const struct subnetpool *p)
     return r ? invalid(cx, "A default subnetpool for this IP family has already been set. Only one default may exist per IP family.") : 0;
 }
 
+int subnetpool_find_default(struct cx *cx, int ip_version, const char **ret_id)
+{
+    int r = store_text(cx, ret_id, "SELECT id FROM subnetpool WHERE is_default=1 AND ip_version=$1", ARGS(ip_version));
+    TRY(r);
+    return r ? 0 : fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Bad subnets request: No default subnetpool found for IPv%d.", ip_version);
+}
+
 int subnetpool_add(struct cx *cx, struct subnetpool *p)
 {
     if ((p->shared || p->is_default) && !sees_all(cx))

@@ -85,6 +85,18 @@ int network_tags_get(struct cx *cx, const char *collection, const char *id, stru
     return 0;
 }
 
+int network_revision_get(struct cx *cx, const char *collection, const char *id, int64_t *ret_revision)
+{
+    const struct kind_of *kind = find_kind(cx, collection);
+    union any any;
+
+    if (!kind)
+        return -ENOENT;
+    TRY(kind->get(cx, id, false, &any));
+    *ret_revision = any.standard.revision_number;
+    return 0;
+}
+
 int network_tags_set(struct cx *cx, const char *collection, const char *id, struct strs tags)
 {
     const struct kind_of *kind = find_kind(cx, collection);

@@ -66,6 +66,12 @@ static void test_no_enumeration(void **state)
     assert_int_equal(GET(NULL, V3 "/auth/projects").status, 401);
     assert_int_equal(POST(NULL, V3 "/auth/tokens", "{\"auth\":{\"identity\":{\"methods\":[\"password\"]}}}").status, 400);
     assert_int_equal(POST(NULL, V3 "/auth/tokens", "{\"auth\":{\"identity\":{\"methods\":[\"totp\"]}}}").status, 401);
+    /* pkgcloud names the project twice; what nobody sends is refused still */
+#define BOTH                                                                                                                                 \
+    "{\"auth\":{\"identity\":{\"methods\":[\"password\"],\"password\":{\"user\":{\"name\":\"demo\",\"domain\":{\"id\":\"default\"},"       \
+    "\"password\":\"demopw\"}}},\"%s\":\"demo\"}}"
+    assert_int_equal(POST(NULL, V3 "/auth/tokens", BOTH, "tenantName").status, 201);
+    assert_int_equal(POST(NULL, V3 "/auth/tokens", BOTH, "tenantColour").status, 400);
 }
 
 static struct reply rescope(const char *token, const char *scope)

@@ -152,13 +152,101 @@ static void quotas_stop_and_tell(void **state)
     assert_int_equal(json_integer_value(at(GET(demo(), NET("/quotas/%s", project)), "quota.router")), 10);
 }
 
+static struct reply change_if(const char *method, const char *path, const char *revision, const char *body)
+{
+    const char *headers[][2] = { { "Content-Type", "application/json" }, { "X-Auth-Token", demo() }, { "If-Match", revision } };
+    struct http_answer answer;
+    struct http_call c = { .method = method, .url = arena_printf(cloud.arena, "%s%s", cloud.base_url, path),
+                           .headers = (const char *const(*)[2])headers, .n_headers = 3, .body = body, .body_len = strlen(body) };
+    assert_int_equal(http_client_call(cloud.client, cloud.arena, &c, &answer), 0);
+    struct reply r = { .status = answer.status, .json = answer.body_len ? json_loads(answer.body, 0, NULL) : NULL };
+    if (r.json)
+        arena_defer(cloud.arena, (void (*)(void *))json_decref, r.json);
+    return r;
+}
+
+/* Who names a revision changes that one or nothing. */
+static void changes_hold_for_a_revision(void **state)
+{
+    static const char *const things[][3] = {
+        { "networks", "network", "{\"network\":{\"name\":\"r\"}}" },
+        { "routers", "router", "{\"router\":{\"name\":\"r\"}}" },
+        { "security-groups", "security_group", "{\"security_group\":{\"name\":\"r\"}}" },
+        { "subnetpools", "subnetpool", "{\"subnetpool\":{\"name\":\"r\",\"prefixes\":[\"10.30.0.0/16\"]}}" },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(things); i++) {
+        struct reply r = POST(demo(), NET("/%s", things[i][0]), "%s", things[i][2]);
+        assert_int_equal(r.status, 201);
+        json_t *made = at(r, things[i][1]);
+        const char *path = NET("/%s/%s", things[i][0], json_string_value(json_object_get(made, "id")));
+        const char *body = arena_printf(cloud.arena, "{\"%s\":{\"description\":\"new\"}}", things[i][1]);
+        json_int_t revision = json_integer_value(json_object_get(made, "revision_number"));
+        const char *now = arena_printf(cloud.arena, "revision_number=%lld", (long long)revision);
+        assert_error(change_if("PUT", path, arena_printf(cloud.arena, "revision_number=%lld", (long long)revision + 1), body), 412,
+                     "RevisionNumberConstraintFailed");
+        assert_error(change_if("PUT", path, "\"etag\"", body), 400, "HTTPBadRequest");
+        assert_int_equal(change_if("PUT", path, now, body).status, 200);
+        assert_error(change_if("DELETE", path, now, ""), 412, "RevisionNumberConstraintFailed");
+        assert_int_equal(DELETE(demo(), path).status, 204);
+    }
+}
+
+static void anything_comes_in_bulk(void **state)
+{
+    struct reply r = POST(demo(), V2 "/security-groups", "{\"security_groups\":[{\"name\":\"a\"},{\"name\":\"b\"}]}");
+    assert_int_equal(r.status, 201);
+    assert_text(r, "security_groups.1.name", "b");
+    r = POST(demo(), V2 "/routers", "{\"routers\":[{\"name\":\"a\"},{\"name\":\"b\",\"admin_state_up\":false}]}");
+    assert_int_equal(r.status, 201);
+    assert_true(json_is_false(at(r, "routers.1.admin_state_up")));
+    assert_int_equal(DELETE(demo(), NET("/routers/%s", text_at(r, "routers.0.id"))).status, 204);
+    assert_int_equal(DELETE(demo(), NET("/routers/%s", text_at(r, "routers.1.id"))).status, 204);
+    r = POST(demo(), V2 "/subnetpools", "{\"subnetpools\":[{\"name\":\"a\",\"prefixes\":[\"10.31.0.0/16\"]},{\"name\":\"b\",\"prefixes\":[\"10.32.0.0/16\"],\"default_quota\":null}]}");
+    assert_int_equal(r.status, 201);
+    assert_true(json_is_null(at(r, "subnetpools.1.default_quota")));
+    const char *net = text_at(GET(demo(), V2 "/networks?router:external=True"), "networks.0.id");
+    r = POST(demo(), V2 "/floatingips", "{\"floatingips\":[{\"floating_network_id\":\"%s\"},{\"floating_network_id\":\"%s\"}]}", net, net);
+    assert_int_equal(r.status, 201);
+    assert_int_equal(json_array_size(at(r, "floatingips")), 2);
+}
+
+static void subnets_come_from_the_default_pool(void **state)
+{
+    const char *net = text_at(POST(demo(), V2 "/networks", "{\"network\":{}}"), "network.id");
+#define FROM_DEFAULT "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":4,\"use_default_subnetpool\":true%s}}"
+    assert_error(POST(demo(), V2 "/subnets", FROM_DEFAULT, net, ""), 400, "HTTPBadRequest"); /* there is none */
+    struct reply p = POST(admin(), V2 "/subnetpools", "{\"subnetpool\":{\"name\":\"d\",\"prefixes\":[\"10.40.0.0/16\"],\"default_prefixlen\":26,\"is_default\":true,\"shared\":true}}");
+    assert_int_equal(p.status, 201);
+    struct reply r = POST(demo(), V2 "/subnets", FROM_DEFAULT, net, "");
+    assert_int_equal(r.status, 201);
+    assert_text(r, "subnet.cidr", "10.40.0.0/26");
+    assert_text(r, "subnet.subnetpool_id", text_at(p, "subnetpool.id"));
+    r = POST(demo(), V2 "/subnets", FROM_DEFAULT, net, ",\"prefixlen\":28");
+    assert_text(r, "subnet.cidr", "10.40.0.64/28");
+    assert_error(POST(demo(), V2 "/subnets", FROM_DEFAULT, net, arena_printf(cloud.arena, ",\"subnetpool_id\":\"%s\"", text_at(p, "subnetpool.id"))), 400, "HTTPBadRequest");
+    const char *named = text_at(POST(demo(), V2 "/networks", "{\"network\":{\"name\":\"named\"}}"), "network.id");
+    r = GET(demo(), V2 "/networks?name="); /* without a name, not with any */
+    for (size_t i = 0; i < json_array_size(at(r, "networks")); i++)
+        assert_string_not_equal(text_at(r, arena_printf(cloud.arena, "networks.%zu.id", i)), named);
+    assert_true(json_array_size(at(r, "networks")) > 0);
+}
+
+static void a_client_may_ask_for_its_own_quota(void **state)
+{
+    const char *project = id_of("projects", "demo");
+    assert_text(GET(demo(), V2 "/quotas/tenant"), "tenant.tenant_id", project);
+    assert_text(GET(demo(), V2 "/quotas/project"), "project.project_id", project);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_told_to_anybody),      cmocka_unit_test(networks_come_one_or_many),
         cmocka_unit_test(what_is_for_admins_only_admins_see), cmocka_unit_test(tags_are_set_and_found),
         cmocka_unit_test(ports_are_changed_and_found_by_address), cmocka_unit_test(the_first_list_of_groups_has_the_default_one),
-        cmocka_unit_test(quotas_stop_and_tell),
+        cmocka_unit_test(quotas_stop_and_tell),              cmocka_unit_test(changes_hold_for_a_revision),
+        cmocka_unit_test(anything_comes_in_bulk),            cmocka_unit_test(subnets_come_from_the_default_pool),
+        cmocka_unit_test(a_client_may_ask_for_its_own_quota),
     };
     return cmocka_run_group_tests(tests, start, cloud_stop);
 }

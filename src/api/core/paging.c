@@ -107,10 +107,13 @@ static void add_values(struct req *rq, struct filter_cond *c, const char *value,
         *arena_push(rq->cx.arena, &c->values.items, &c->values.n) = value;
         return;
     }
-    while (*value) {
-        size_t n = strcspn(value, ",");
+    while (*value) { /* a value with a comma stands in double quotes */
+        bool quoted = *value == '"' && strchr(value + 1, '"');
+        value += quoted;
+        size_t n = strcspn(value, quoted ? "\"" : ",");
         *arena_push(rq->cx.arena, &c->values.items, &c->values.n) = arena_strndup(rq->cx.arena, value, n);
-        value += n + (value[n] == ',');
+        value += n + quoted;
+        value += *value == ',';
     }
 }
 

@@ -163,6 +163,13 @@ static void plain_error(struct jwriter *w, int status, enum kind kind, const cha
     jw_end(w);
 }
 
+/* Image's own client asks for anything and cannot read Image's JSON; what is sent to it then is text. */
+static bool wants_text(const struct req *rq)
+{
+    const char *accept = rq->face && rq->face->text_errors ? http_header(rq->http, "Accept") : NULL;
+    return accept && !strstr(accept, "json");
+}
+
 void reply_failure(struct req *rq)
 {
     struct cx *cx = &rq->cx;
@@ -180,9 +187,15 @@ void reply_failure(struct req *rq)
         reply_header(rq, "WWW-Authenticate", cx_printf(cx, "Keystone uri=\"%s\"", rq->core->config.realm_url));
     if (kind == KIND_UNAVAILABLE)
         reply_header(rq, "Retry-After", "5");
+    rq->status = status;
+    if (wants_text(rq)) {
+        rq->out = text;
+        rq->out_len = strlen(text);
+        rq->type = "text/plain; charset=UTF-8";
+        return;
+    }
     struct jwriter *w = reply_writer(rq);
     (rq->face && rq->face->error ? rq->face->error : plain_error)(w, status, kind, cx->type, text);
-    rq->status = status;
     rq->out = buf_text(&w->out);
     rq->out_len = w->out.len;
     rq->type = "application/json";

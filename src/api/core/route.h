@@ -87,6 +87,7 @@ struct face {
     const char *mv_service, *mv_legacy_header;/* "compute", "X-OpenStack-Nova-API-Version" */
     const char *request_id_header;            /* beside X-Openstack-Request-Id, or NULL */
     bool slash_counts;                        /* "/images/" is not "/images" */
+    bool text_errors;                         /* a client whose Accept does not name JSON gets errors as plain text */
     int statuses[KIND_N];                     /* where they differ from the usual ones; 0: the usual */
     /* Writes the error's body. */
     void (*error)(struct jwriter *w, int status, enum kind kind, const char *type, const char *text);

@@ -83,6 +83,7 @@ const struct face glance_face = {
     .mount = "/image",
     .tables = tables,
     .slash_counts = true,
+    .text_errors = true,
     .statuses = { [KIND_QUOTA] = 413 },
     .error = write_error,
 };

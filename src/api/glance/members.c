@@ -14,7 +14,8 @@ static void emit_schema(struct jwriter *w, const struct field *f, const void *ob
 static const char *const statuses[] = { "pending", "accepted", "rejected", NULL };
 static const struct field create_fields[] = { STR(struct member_body, member, .required = true, .min = 1), { 0 } };
 static const struct field update_fields[] = {
-    STR(struct member_body, status, .required = true, .one_of = statuses), { 0 },
+    STR(struct member_body, status, .required = true, .one_of = statuses),
+    STR(struct member_body, member), { 0 }, /* openstacksdk repeats the path's */
 };
 static const struct body create_body = { .fields = create_fields, .size = sizeof(struct member_body) };
 static const struct body update_body = { .fields = update_fields, .size = sizeof(struct member_body) };
@@ -65,6 +66,8 @@ static int members_update(struct cx *cx, struct req *rq)
     const struct member_body *in = req_body(rq);
     struct image_member member;
 
+    if (in->member && !str_eq(in->member, req_path(rq, "member")))
+        return fail(cx, KIND_INVALID, "The member of the body is not that of the path.");
     TRY(image_member_set_status(cx, req_path(rq, "id"), req_path(rq, "member"), in->status, &member));
     return reply(rq, NULL, view, &member);
 }

@@ -57,13 +57,22 @@ static int take_size(struct cx *cx, struct image_query *q, const char *name, con
 }
 
 /* "gt:2026-11-22T07:00:00Z" and the like.  Times are shown in seconds, so a second is what is compared. */
+static void add_not_at(struct cx *cx, struct image_query *q, bool updated, int64_t second_us)
+{
+    struct image_moment *all = q->not_at.items;
+
+    *arena_push(cx->arena, &all, &q->not_at.n) = (struct image_moment){ updated, second_us, second_us + SECOND_US - 1 };
+    q->not_at.items = all;
+}
+
 static int take_time(struct cx *cx, struct image_query *q, const char *name, const char *value)
 {
     static const struct {
         const char *prefix;
-        bool from, to;         /* bounded below, above */
+        bool from, to;         /* bounded below, above; neither: any other second */
         int64_t first, behind; /* which second, and up to which */
     } ops[] = {
+        { "neq:", false, false, 0, 0 },
         { "gte:", true, false, 0, 0 }, { "gt:", true, false, 1, 0 }, { "lte:", false, true, 0, 1 },
         { "lt:", false, true, 0, 0 },  { "eq:", true, true, 0, 1 },  { "", true, true, 0, 1 },
     };
@@ -75,9 +84,11 @@ static int take_time(struct cx *cx, struct image_query *q, const char *name, con
         i++;
     if (!text_to_time(text, &us))
         return fail(cx, KIND_INVALID,
-                    "Invalid %s value: '%.64s' must be an ISO 8601 time, after gt:, gte:, lt:, lte: or eq:.",
+                    "Invalid %s value: '%.64s' must be an ISO 8601 time, after gt:, gte:, lt:, lte:, eq: or neq:.",
                     name, value);
     us -= us % SECOND_US;
+    if (!ops[i].from && !ops[i].to)
+        add_not_at(cx, q, strcmp(name, "updated_at") == 0, us);
     if (ops[i].from)
         add_cond(cx, q, name, FILTER_GE, cx_printf(cx, "%lld", (long long)(us + ops[i].first * SECOND_US)));
     if (ops[i].to)

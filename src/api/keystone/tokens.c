@@ -88,6 +88,8 @@ static int parse_scope(struct cx *cx, const struct field *f, const struct json_t
 static const struct field auth_fields[] = {
     SUB(struct auth_in, identity, struct identity_in, identity_fields, .required = true),
     HOOK("scope", .parse = parse_scope),
+    HOOK("tenantName", .parse = keystone_parse_nothing), /* pkgcloud says it beside the scope, too, */
+    HOOK("tenantId", .parse = keystone_parse_nothing),   /* and Keystone lets it pass */
     { 0 },
 };
 static const struct body auth_body = { .wrap = "auth", .fields = auth_fields, .size = sizeof(struct auth_in) };

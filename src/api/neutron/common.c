@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "network/tag.h"
 
 const char *const neutron_tag_filters[] = { "tags", "tags-any", "not-tags", "not-tags-any", "status", NULL };
 
@@ -125,4 +126,22 @@ int neutron_check_project(struct cx *cx, const char *project_id)
         return 0;
     return fail_type(cx, KIND_INVALID, "HTTPBadRequest",
                      "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges");
+}
+
+int neutron_check_revision(struct req *rq, const char *collection)
+{
+    const char *header = req_header(rq, "If-Match"), *text;
+    struct cx *cx = req_cx(rq);
+    int64_t wanted, revision;
+
+    if (!header)
+        return 0;
+    if (!str_starts(header, "revision_number=", &text) || str_to_i64(text, &wanted) < 0)
+        return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Invalid input for If-Match: it must be revision_number=N.");
+    TRY(network_revision_get(cx, collection, req_path(rq, "id"), &revision));
+    if (wanted == revision)
+        return 0;
+    reply_status(rq, 412);
+    return fail_type(cx, KIND_INVALID, "RevisionNumberConstraintFailed", "Constrained to %lld, but current revision is %lld", (long long)wanted,
+                     (long long)revision);
 }

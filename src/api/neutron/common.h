@@ -28,5 +28,8 @@ int neutron_reply_list(struct req *rq, const char *wrap, const struct field *vie
 /* {"one": {...}} or {"many": [...]}, as the request came. */
 int neutron_reply_created(struct req *rq, const char *one, const char *many, const struct field *view, struct list objs,
                           size_t size);
+/* The request has no If-Match, or one that names the revision of the object of this collection and the path's id; called before a
+ * change.  Errors: INVALID (status 412: another revision; 400: not readable), and whatever reading the object fails with. */
+int neutron_check_revision(struct req *rq, const char *collection) MUST_CHECK;
 /* Refuses a project that is not the caller's; NULL is fine.  Errors: INVALID. */
 int neutron_check_project(struct cx *cx, const char *project_id) MUST_CHECK;

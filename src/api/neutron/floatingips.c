@@ -14,7 +14,7 @@ static const struct field body_fields[] = {
     STR(struct floating, fixed_ip_address, .nullable = true),
     { 0 },
 };
-static const struct body create_body = { "floatingip", body_fields, sizeof(struct floating) };
+static const struct body create_body = { "floatingip", body_fields, sizeof(struct floating), .plural = "floatingips", .max = 1 << 20 };
 static const struct body update_body = { "floatingip", body_fields, sizeof(struct floating), .overlay = true };
 static const struct field port_view[] = {
     STR(struct port, name),      STR(struct port, network_id), STR(struct port, mac_address),  BOOL(struct port, admin_state_up),
@@ -66,11 +66,15 @@ static int floatings_list(struct cx *cx, struct req *rq)
 
 static int floatings_create(struct cx *cx, struct req *rq)
 {
-    struct floating f = *(const struct floating *)req_body(rq);
+    struct list in = req_bodies(rq, NULL);
+    struct floating *f = arena_new_array(cx->arena, struct floating, in.n);
 
-    TRY(neutron_check_project(cx, f.project_id));
-    TRY(floating_add(cx, &f));
-    return reply(rq, "floatingip", view, &f);
+    for (size_t i = 0; i < in.n; i++) {
+        f[i] = ((const struct floating *)in.items)[i];
+        TRY(neutron_check_project(cx, f[i].project_id));
+        TRY(floating_add(cx, &f[i]));
+    }
+    return neutron_reply_created(rq, "floatingip", "floatingips", view, (struct list){ f, in.n }, sizeof *f);
 }
 
 static int floatings_show(struct cx *cx, struct req *rq)
@@ -85,6 +89,7 @@ static int floatings_update(struct cx *cx, struct req *rq)
 {
     struct floating f;
 
+    TRY(neutron_check_revision(rq, "floatingips"));
     TRY(floating_get(cx, req_path(rq, "id"), &f));
     TRY(req_overlay(rq, &f));
     if (req_has(rq, "port_id") && !req_has(rq, "fixed_ip_address"))
@@ -95,6 +100,7 @@ static int floatings_update(struct cx *cx, struct req *rq)
 
 static int floatings_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "floatingips"));
     TRY(floating_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

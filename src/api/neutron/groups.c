@@ -149,7 +149,7 @@ static const struct field group_fields[] = {
     BOOL(struct group, stateful, .preset = "true", .coerce = true),
     { 0 },
 };
-static const struct body create_body = { "security_group", group_fields, sizeof(struct group) };
+static const struct body create_body = { "security_group", group_fields, sizeof(struct group), .plural = "security_groups", .max = 1 << 20 };
 static const struct body update_body = { "security_group", group_fields, sizeof(struct group), .overlay = true };
 static const struct field group_view[] = {
     STANDARD_VIEW(struct group),
@@ -177,11 +177,15 @@ static int groups_list(struct cx *cx, struct req *rq)
 
 static int groups_create(struct cx *cx, struct req *rq)
 {
-    struct group g = *(const struct group *)req_body(rq);
+    struct list in = req_bodies(rq, NULL);
+    struct group *g = arena_new_array(cx->arena, struct group, in.n);
 
-    TRY(neutron_check_project(cx, g.project_id));
-    TRY(group_add(cx, &g));
-    return reply(rq, "security_group", group_view, &g);
+    for (size_t i = 0; i < in.n; i++) {
+        g[i] = ((const struct group *)in.items)[i];
+        TRY(neutron_check_project(cx, g[i].project_id));
+        TRY(group_add(cx, &g[i]));
+    }
+    return neutron_reply_created(rq, "security_group", "security_groups", group_view, (struct list){ g, in.n }, sizeof *g);
 }
 
 static int groups_show(struct cx *cx, struct req *rq)
@@ -196,6 +200,7 @@ static int groups_update(struct cx *cx, struct req *rq)
 {
     struct group g;
 
+    TRY(neutron_check_revision(rq, "security-groups"));
     TRY(group_get(cx, req_path(rq, "id"), &g));
     TRY(req_overlay(rq, &g));
     TRY(group_change(cx, &g));
@@ -204,6 +209,7 @@ static int groups_update(struct cx *cx, struct req *rq)
 
 static int groups_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "security-groups"));
     TRY(group_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

@@ -85,6 +85,7 @@ static int networks_update(struct cx *cx, struct req *rq)
 {
     struct network n;
 
+    TRY(neutron_check_revision(rq, "networks"));
     TRY(network_get_own(cx, req_path(rq, "id"), "update_network", &n));
     TRY(req_overlay(rq, &n));
     TRY(network_change(cx, &n));
@@ -93,6 +94,7 @@ static int networks_update(struct cx *cx, struct req *rq)
 
 static int networks_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "networks"));
     TRY(network_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

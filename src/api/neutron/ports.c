@@ -139,6 +139,7 @@ static int ports_update(struct cx *cx, struct req *rq)
 {
     struct port p;
 
+    TRY(neutron_check_revision(rq, "ports"));
     TRY(port_get_own(cx, req_path(rq, "id"), "update_port", &p));
     TRY(req_overlay(rq, &p));
     p.host_id = p.host_id ? p.host_id : "";
@@ -148,6 +149,7 @@ static int ports_update(struct cx *cx, struct req *rq)
 
 static int ports_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "ports"));
     TRY(port_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

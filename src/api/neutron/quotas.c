@@ -57,6 +57,31 @@ static int quotas_show(struct cx *cx, struct req *rq)
     return reply_limits(rq, limits);
 }
 
+/* The project that a client without a project's id speaks of: its own. */
+static int reply_own_project(struct req *rq, const char *wrap)
+{
+    struct jwriter *w = reply_writer(rq);
+
+    jw_object(w);
+    jw_key(w, wrap);
+    jw_object(w);
+    jw_kv(w, "project_id", own_project(req_cx(rq)));
+    jw_kv(w, "tenant_id", own_project(req_cx(rq)));
+    jw_end(w);
+    jw_end(w);
+    return reply_written(rq);
+}
+
+static int quotas_tenant(struct cx *cx, struct req *rq)
+{
+    return reply_own_project(rq, "tenant");
+}
+
+static int quotas_project(struct cx *cx, struct req *rq)
+{
+    return reply_own_project(rq, "project");
+}
+
 static int quotas_default(struct cx *cx, struct req *rq)
 {
     struct list limits;
@@ -121,6 +146,8 @@ static int quotas_reset(struct cx *cx, struct req *rq)
 /* clang-format off */
 const struct route neutron_quota_routes[] = {
     { "GET",    "/quotas",                        quotas_list,    "get_quota",    MAY_ADMIN,  NULL,        OK(200) },
+    { "GET",    "/quotas/tenant",                 quotas_tenant,  "get_quota",    MAY_READER, NULL,        OK(200) },
+    { "GET",    "/quotas/project",                quotas_project, "get_quota",    MAY_READER, NULL,        OK(200) },
     { "GET",    "/quotas/{project}",              quotas_show,    "get_quota",    MAY_READER, NULL,        OK(200) },
     { "PUT",    "/quotas/{project}",              quotas_update,  "update_quota", MAY_ADMIN,  &quota_body, OK(200) },
     { "DELETE", "/quotas/{project}",              quotas_reset,   "delete_quota", MAY_ADMIN,  NULL,        OK(204) },

@@ -36,7 +36,7 @@ static const struct field body_fields[] = {
     LIST(struct router_body, routes, struct host_route, route_fields, .nullable = true),
     { 0 },
 };
-static const struct body create_body = { "router", body_fields, sizeof(struct router_body) };
+static const struct body create_body = { "router", body_fields, sizeof(struct router_body), .plural = "routers", .max = 1 << 20 };
 static const struct body update_body = { "router", body_fields, sizeof(struct router_body), .overlay = true };
 static const struct field interface_fields[] = {
     STR(struct interface_body, subnet_id), STR(struct interface_body, port_id), { 0 },
@@ -92,14 +92,18 @@ static void set_gateway(struct router *r, const struct gateway *g)
 
 static int routers_create(struct cx *cx, struct req *rq)
 {
-    const struct router_body *in = req_body(rq);
-    struct router r = { .name = in->name, .description = in->description, .project_id = in->project_id,
-                        .admin_state_up = in->admin_state_up, .routes = in->routes };
+    struct list bodies = req_bodies(rq, NULL);
+    struct router *r = arena_new_array(cx->arena, struct router, bodies.n);
 
-    TRY(neutron_check_project(cx, in->project_id));
-    set_gateway(&r, in->gateway);
-    TRY(router_add(cx, &r));
-    return reply(rq, "router", view, &r);
+    for (size_t i = 0; i < bodies.n; i++) {
+        const struct router_body *in = (const struct router_body *)bodies.items + i;
+        r[i] = (struct router){ .name = in->name, .description = in->description, .project_id = in->project_id,
+                                .admin_state_up = in->admin_state_up, .routes = in->routes };
+        TRY(neutron_check_project(cx, in->project_id));
+        set_gateway(&r[i], in->gateway);
+        TRY(router_add(cx, &r[i]));
+    }
+    return neutron_reply_created(rq, "router", "routers", view, (struct list){ r, bodies.n }, sizeof *r);
 }
 
 static int routers_show(struct cx *cx, struct req *rq)
@@ -114,6 +118,7 @@ static int routers_update(struct cx *cx, struct req *rq)
 {
     struct router r;
 
+    TRY(neutron_check_revision(rq, "routers"));
     TRY(router_get(cx, req_path(rq, "id"), &r));
     struct router_body b = { .name = r.name, .description = r.description, .admin_state_up = r.admin_state_up, .routes = r.routes };
     TRY(req_overlay(rq, &b));
@@ -129,6 +134,7 @@ static int routers_update(struct cx *cx, struct req *rq)
 
 static int routers_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "routers"));
     TRY(router_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

@@ -14,7 +14,7 @@ static const struct field create_fields[] = {
     I64(struct subnetpool, default_quota, .coerce = true, .nullable = true, .preset = "-1", .bounded = true, .min = -1, .max = INT64_MAX),
     { 0 },
 };
-static const struct body create_body = { "subnetpool", create_fields, sizeof(struct subnetpool) };
+static const struct body create_body = { "subnetpool", create_fields, sizeof(struct subnetpool), .plural = "subnetpools", .max = 1 << 20 };
 static const struct body update_body = { "subnetpool", create_fields, sizeof(struct subnetpool), .overlay = true };
 
 static void emit_quota(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
@@ -52,13 +52,17 @@ static int pools_list(struct cx *cx, struct req *rq)
 
 static int pools_create(struct cx *cx, struct req *rq)
 {
-    struct subnetpool p = *(const struct subnetpool *)req_body(rq);
+    struct list in = req_bodies(rq, NULL);
+    struct subnetpool *p = arena_new_array(cx->arena, struct subnetpool, in.n);
 
-    TRY(neutron_check_project(cx, p.project_id));
-    if (!p.default_quota && req_has(rq, "default_quota")) /* null */
-        p.default_quota = -1;
-    TRY(subnetpool_add(cx, &p));
-    return reply(rq, "subnetpool", view, &p);
+    for (size_t i = 0; i < in.n; i++) {
+        p[i] = ((const struct subnetpool *)in.items)[i];
+        TRY(neutron_check_project(cx, p[i].project_id));
+        if (!p[i].default_quota && req_has_at(rq, i, "default_quota")) /* null */
+            p[i].default_quota = -1;
+        TRY(subnetpool_add(cx, &p[i]));
+    }
+    return neutron_reply_created(rq, "subnetpool", "subnetpools", view, (struct list){ p, in.n }, sizeof *p);
 }
 
 static int pools_show(struct cx *cx, struct req *rq)
@@ -73,6 +77,7 @@ static int pools_update(struct cx *cx, struct req *rq)
 {
     struct subnetpool p;
 
+    TRY(neutron_check_revision(rq, "subnetpools"));
     TRY(subnetpool_get_own(cx, req_path(rq, "id"), "update_subnetpool", &p));
     TRY(req_overlay(rq, &p));
     TRY(subnetpool_change(cx, &p));
@@ -81,6 +86,7 @@ static int pools_update(struct cx *cx, struct req *rq)
 
 static int pools_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "subnetpools"));
     TRY(subnetpool_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }

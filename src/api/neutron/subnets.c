@@ -35,6 +35,7 @@ static const struct field create_fields[] = {
     INT(struct subnet, ip_version, .coerce = true, .write_once = true, .min = 4, .max = 6),
     STR(struct subnet, cidr, .nullable = true, .write_once = true),
     STR(struct subnet, subnetpool_id, .nullable = true, .write_once = true),
+    BOOL(struct subnet, default_pool, AS("use_default_subnetpool"), .coerce = true, .write_once = true),
     I64(struct subnet, prefixlen, .coerce = true, .write_once = true, .min = 1, .max = 128),
     STR(struct subnet, gateway_ip, .nullable = true),
     BOOL(struct subnet, enable_dhcp, .preset = "true", .coerce = true),
@@ -85,6 +86,10 @@ static int create_one(struct cx *cx, struct req *rq, size_t i, struct subnet *s)
     TRY(neutron_check_project(cx, s->project_id));
     if (!s->ip_version && !s->subnetpool_id)
         return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Bad subnets request: ip_version must be specified in the absence of cidr and subnetpool_id.");
+    if (s->default_pool && s->subnetpool_id)
+        return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Bad subnets request: subnetpool_id and use_default_subnetpool cannot both be specified.");
+    if (s->default_pool)
+        TRY(subnetpool_find_default(cx, s->ip_version ? s->ip_version : 4, &s->subnetpool_id));
     s->default_gateway = !req_has_at(rq, i, "gateway_ip");
     s->default_pools = !req_has_at(rq, i, "allocation_pools");
     return subnet_add(cx, s);
@@ -114,6 +119,7 @@ static int subnets_update(struct cx *cx, struct req *rq)
 {
     struct subnet s;
 
+    TRY(neutron_check_revision(rq, "subnets"));
     TRY(subnet_get_own(cx, req_path(rq, "id"), "update_subnet", &s));
     TRY(req_overlay(rq, &s));
     TRY(subnet_change(cx, &s));
@@ -122,6 +128,7 @@ static int subnets_update(struct cx *cx, struct req *rq)
 
 static int subnets_delete(struct cx *cx, struct req *rq)
 {
+    TRY(neutron_check_revision(rq, "subnets"));
     TRY(subnet_remove(cx, req_path(rq, "id")));
     return reply_empty(rq);
 }
