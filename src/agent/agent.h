@@ -34,6 +34,8 @@ struct guest {
     int64_t gen, told_boot_n;
     int64_t seq, acked; /* the report's own count */
     bool gone;
+
+    bool posting; /* its password is on its way */
 };
 
 struct agent {
@@ -65,6 +67,7 @@ struct agent {
     struct arena *event_arena;
     int64_t event_seq, events_dropped; /* counts of events since the start */
     int64_t seq;                       /* the last report's count */
+    unsigned posting_n; /* guests' passwords on their way */
     struct hypervisor_facts facts;
     bool facts_known;
     char facts_version[32];

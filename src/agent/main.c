@@ -115,7 +115,7 @@ static int real_drivers(struct cx *cx, struct agent *a, bool probe)
 {
     const struct settings *s = &a->settings;
     const struct local_config local = { s->state_dir, s->image_dir, sync_fetch, a };
-    struct libvirt_config lv = { .uri = s->libvirt_uri, .changed = agent_guest_changed, .arg = a };
+    struct libvirt_config lv = { .uri = s->libvirt_uri, .run_dir = s->run_dir, .changed = agent_guest_changed, .arg = a };
     TRY(local_new(cx, &local, &a->drivers.storage));
     TRY(real_network(cx, a));
     lv.traits.io_uring = host_io_uring();

@@ -28,10 +28,15 @@ struct http_server {
     unsigned unanswered_n;    /* of these, those without a reply */
     unsigned threads_n;       /* of upgraded connections */
     struct upgrade *upgrades; /* whose sockets are open */
+    struct connection *shared; /* connections with a sharer */
+    unsigned sharer_max;
 };
 
 /* What is known of a connection; libmicrohttpd's "socket context". */
 struct connection {
+    struct connection *next, *prev; /* in server.shared */
+    bool shares;                    /* it is there */
+    unsigned sharer;
     char peer[PEER_TEXT_SIZE];
     char *cn;
     bool cn_known;

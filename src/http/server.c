@@ -126,10 +126,49 @@ static bool has_unread(int fd)
     return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
-static void connection_opened(struct MHD_Connection *c, void **ret_connection)
+/* False: its sharer has all that it may have. */
+static bool take_share(struct http_server *s, struct connection *connection, int fd)
+{
+    unsigned n = 0;
+
+    connection->sharer = s->handler.sharer(s->handler.self, fd);
+    pthread_mutex_lock(&s->mutex);
+    for (const struct connection *i = s->shared; i; i = i->next)
+        n += i->sharer == connection->sharer;
+    connection->shares = n < s->sharer_max;
+    if (connection->shares) {
+        connection->next = s->shared;
+        if (s->shared)
+            s->shared->prev = connection;
+        s->shared = connection;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return connection->shares;
+}
+
+static void give_share(struct http_server *s, struct connection *connection)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (connection->next)
+        connection->next->prev = connection->prev;
+    if (connection->prev)
+        connection->prev->next = connection->next;
+    else
+        s->shared = connection->next;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static int socket_of(struct MHD_Connection *c)
+{
+    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+static void connection_opened(struct http_server *s, struct MHD_Connection *c, void **ret_connection)
 {
     struct connection *connection = http_must(calloc(1, sizeof *connection));
 
+    if (s->sharer_max && s->handler.sharer && !take_share(s, connection, socket_of(c)))
+        shutdown(socket_of(c), SHUT_RDWR); /* the library closes what has ended */
     peer_text(MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, connection->peer);
     *ret_connection = connection;
 }
@@ -137,8 +176,10 @@ static void connection_opened(struct MHD_Connection *c, void **ret_connection)
 /* The socket is still open, and closed right after this. */
 static void connection_closed(struct http_server *s, struct MHD_Connection *c, struct connection *connection)
 {
-    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    int fd = socket_of(c);
 
+    if (connection->shares)
+        give_share(s, connection);
     if (!atomic_load(&s->stopping) && (connection->linger || has_unread(fd))) {
         int kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (kept >= 0)
@@ -152,7 +193,7 @@ static void on_connection(void *self, struct MHD_Connection *c, void **connectio
                           enum MHD_ConnectionNotificationCode what)
 {
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        connection_opened(c, connection);
+        connection_opened(self, c, connection);
     else if (*connection)
         connection_closed(self, c, *connection);
 }
@@ -238,6 +279,7 @@ static struct http_server *server_new(const struct http_config *config, const st
 
     s->handler = *handler;
     s->listen_fd = -1;
+    s->sharer_max = config->sharer_max;
     if (config->server_name)
         s->server_name = http_must(strdup(config->server_name));
     pthread_mutex_init(&s->mutex, NULL);

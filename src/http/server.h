@@ -40,6 +40,8 @@ struct http_handler {
     /* Text for the errors that the server itself answers (400, 413, 431...), as a body; NULL: plain text. */
     const char *(*error_body)(void *self, struct arena *a, const char *path, int status, const char *text,
                               const char **ret_content_type);
+    /* Who has a new connection (its socket), for http_config.sharer_max; NULL: nobody in particular. */
+    unsigned (*sharer)(void *self, int socket);
 };
 
 struct http_config {
@@ -49,6 +51,7 @@ struct http_config {
     const char *client_ca_file;       /* PEM; asks clients for a certificate; peer_cn is set only when it verifies */
     unsigned threads;     /* default 2 */
     unsigned connections; /* at most; default 2000 */
+    unsigned sharer_max;  /* connections of one sharer (http_handler.sharer): more are closed at once; 0: any number */
     unsigned memory;      /* bytes of pool per connection; default 32 KiB */
     unsigned idle_s;      /* default 60, times slow_factor() */
     const char *server_name; /* "Server" header; NULL: none */

@@ -7,15 +7,28 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/file.h"
+#include "agent/libvirt/link.h"
 #include "base/crash.h"
 #include "base/env.h"
 
-enum { KEEPALIVE_S = 5, KEEPALIVE_N = 6, POLL_US = 50 * 1000, MERGE_S = 3600, AGENT_S = 1 };
+enum { KEEPALIVE_S = 5, KEEPALIVE_N = 6, POLL_US = 50 * 1000, MERGE_S = 3600, AGENT_S = 1, TICK_MS = 500 };
+
+/* A call that is under way, on its caller's stack. */
+struct call {
+    struct lv *l;
+    struct call *next;
+    int64_t limit_s, until_us;
+    bool late; /* its link was cut */
+};
 
 struct lv {
     struct libvirt_config config;
-    pthread_mutex_t lock; /* of 'conn' */
+    pthread_mutex_t lock; /* of 'conn'; held while it is opened, which may take until a deadline */
     virConnectPtr conn;
+    pthread_mutex_t calls_lock; /* of 'calls' and 'link'; held for a moment only */
+    struct call *calls;
+    struct link *link; /* what 'conn' goes through; NULL: none */
     pthread_t events;
     bool stop; /* asked of the event thread */
 };
@@ -62,7 +75,8 @@ static enum kind kind_of(int code)
 static int failed(struct cx *cx, const char *what)
 {
     virErrorPtr e = virGetLastError();
-    return fail(cx, kind_of(e ? e->code : VIR_ERR_RPC), "Can't %s: %s", what,
+    bool ours = e && e->domain == VIR_FROM_RPC; /* the connection broke: libvirtd did not say that */
+    return fail(cx, kind_of(e && !ours ? (int)e->code : VIR_ERR_RPC), "Can't %s: %s", what,
                 e && e->message ? e->message : "libvirt does not say why");
 }
 
@@ -94,8 +108,91 @@ static void *run_events(void *arg)
     return NULL;
 }
 
+/* ---- deadlines ---- */
+
+static void call_begin(struct call *c, struct lv *l, int64_t limit_s)
+{
+    *c = (struct call){ .l = l, .limit_s = (l->config.call_s ? l->config.call_s : limit_s) * slow_factor() };
+    c->until_us = monotonic_us() + c->limit_s * 1000000;
+    pthread_mutex_lock(&l->calls_lock);
+    c->next = l->calls;
+    l->calls = c;
+    pthread_mutex_unlock(&l->calls_lock);
+}
+
+static int call_end(struct call *c, struct cx *cx, int r)
+{
+    pthread_mutex_lock(&c->l->calls_lock);
+    struct call **p = &c->l->calls;
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    pthread_mutex_unlock(&c->l->calls_lock);
+    if (r >= 0 || !c->late)
+        return r;
+    fail_clear(cx);
+    return fail(cx, KIND_UNAVAILABLE, "libvirtd has not answered within %lld s: look at its log (journalctl -u libvirtd) and "
+                                      "restart it; running servers go on meanwhile", (long long)c->limit_s);
+}
+
+/* In the event thread: the link of a call that is late is cut, which fails all calls that go through it. */
 static void tick(int timer, void *arg)
 {
+    struct lv *l = arg;
+    bool cut = false;
+
+    pthread_mutex_lock(&l->calls_lock);
+    for (struct call *c = l->calls; c; c = c->next)
+        if (monotonic_us() > c->until_us) /* again when it has found a new link meanwhile */
+            cut = c->late = true;
+    if (cut && l->link)
+        link_cut(l->link);
+    pthread_mutex_unlock(&l->calls_lock);
+}
+
+static void set_link(struct lv *l, struct link *link)
+{
+    pthread_mutex_lock(&l->calls_lock);
+    struct link *old = l->link;
+    l->link = link;
+    pthread_mutex_unlock(&l->calls_lock);
+    link_close(old);
+}
+
+/* The socket that the URI means; NULL: it is none of this host's. */
+static const char *socket_of(struct cx *cx, const char *uri)
+{
+    static const char monolith[] = "/run/libvirt/libvirt-sock", alone[] = "/run/libvirt/virtqemud-sock";
+    const char *path;
+
+    if (str_starts(uri, "qemu+unix:///system?socket=", &path))
+        return arena_strndup(cx->arena, path, strcspn(path, "&"));
+    if (!str_eq(uri, "qemu:///system"))
+        return NULL;
+    return file_exists(alone) && !file_exists(monolith) ? alone : monolith;
+}
+
+/* Through a link of ours where there can be one. */
+static virConnectPtr open_conn(struct lv *l, struct cx *cx)
+{
+    const char *socket = socket_of(cx, l->config.uri);
+    struct link *link;
+
+    if (!socket || link_open(&link, l->config.run_dir, socket) < 0)
+        return virConnectOpen(l->config.uri);
+    const char *uri = cx_printf(cx, "qemu+unix:///system?socket=%s", link_path(link));
+    set_link(l, link);
+    virConnectPtr conn = virConnectOpen(uri);
+    if (!conn)
+        set_link(l, NULL);
+    return conn;
+}
+
+static void close_conn(struct lv *l)
+{
+    set_link(l, NULL);
+    virConnectClose(l->conn);
+    l->conn = NULL;
 }
 
 /* A reference of one's own to the connection; opens it when there is none that lives. */
@@ -103,12 +200,10 @@ static int connect_to(struct lv *l, struct cx *cx, virConnectPtr *ret_conn)
 {
     int r = 0;
     pthread_mutex_lock(&l->lock);
-    if (l->conn && virConnectIsAlive(l->conn) != 1) {
-        virConnectClose(l->conn);
-        l->conn = NULL;
-    }
+    if (l->conn && virConnectIsAlive(l->conn) != 1)
+        close_conn(l);
     if (!l->conn) {
-        l->conn = virConnectOpen(l->config.uri);
+        l->conn = open_conn(l, cx);
         if (l->conn) {
             virConnectSetKeepAlive(l->conn, KEEPALIVE_S, KEEPALIVE_N * (unsigned)slow_factor());
             virConnectDomainEventRegisterAny(l->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -475,6 +570,39 @@ static int lv_merge(void *self, struct cx *cx, const char *id, const struct gues
     return 0;
 }
 
+/* ---- the calls, each with a deadline ---- */
+
+/* What libvirtd does in a moment; what waits for QEMU, a guest or a disk; and a guest's whole memory. */
+enum { MOMENT_S = 20, WHILE_S = 120, MEMORY_S = 1800 };
+
+/* clang-format off */
+#define TIMED(f, limit_s, params, args)                                                                      \
+    static int timed_##f params                                                                              \
+    {                                                                                                        \
+        struct call call;                                                                                    \
+        call_begin(&call, self, limit_s);                                                                    \
+        return call_end(&call, cx, f args);                                                                  \
+    }
+#define OF_GUEST (void *self, struct cx *cx, const char *id), (self, cx, id)
+#define WITH_FILES (void *self, struct cx *cx, const char *id, const struct guest_files *files), (self, cx, id, files)
+#define TIMED_(f, limit_s, ...) TIMED(f, limit_s, __VA_ARGS__)
+TIMED(lv_facts, MOMENT_S, (void *self, struct cx *cx, struct hypervisor_facts *ret), (self, cx, ret))
+TIMED(lv_see, MOMENT_S, (void *self, struct cx *cx, const char *id, struct guest_seen *ret), (self, cx, id, ret))
+TIMED(lv_list, MOMENT_S, (void *self, struct cx *cx, struct strs *ret), (self, cx, ret))
+TIMED(lv_start, WHILE_S, (void *self, struct cx *cx, const struct wire_guest *g, const struct guest_files *files), (self, cx, g, files))
+TIMED_(lv_ask_off, MOMENT_S, OF_GUEST)
+TIMED_(lv_stop, WHILE_S, OF_GUEST)
+TIMED_(lv_pause, WHILE_S, OF_GUEST)
+TIMED_(lv_resume, WHILE_S, OF_GUEST)
+TIMED_(lv_save, MEMORY_S, OF_GUEST)
+TIMED_(lv_drop_save, WHILE_S, OF_GUEST)
+TIMED_(lv_forget, WHILE_S, OF_GUEST)
+TIMED(lv_attach, WHILE_S, (void *self, struct cx *cx, const char *id, const struct wire_port *port), (self, cx, id, port))
+TIMED(lv_detach, WHILE_S, (void *self, struct cx *cx, const char *id, const char *tap), (self, cx, id, tap))
+TIMED_(lv_freeze, WHILE_S, WITH_FILES)
+TIMED_(lv_merge, MERGE_S + WHILE_S, WITH_FILES)
+/* clang-format on */
+
 /* ---- life ---- */
 
 static void lv_free(void *self)
@@ -483,8 +611,9 @@ static void lv_free(void *self)
     __atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
     pthread_join(l->events, NULL);
     if (l->conn)
-        virConnectClose(l->conn);
+        close_conn(l);
     pthread_mutex_destroy(&l->lock);
+    pthread_mutex_destroy(&l->calls_lock);
     free(l);
 }
 
@@ -498,8 +627,9 @@ int libvirt_new(struct cx *cx, const struct libvirt_config *config, struct hyper
         abort();
     l->config = *config;
     pthread_mutex_init(&l->lock, NULL);
-    /* The timer makes the loop come round, so that it sees 'stop'. */
-    if (virEventAddTimeout(500, tick, NULL, NULL) < 0 ||
+    pthread_mutex_init(&l->calls_lock, NULL);
+    /* The timer also makes the loop come round, so that it sees 'stop'. */
+    if (virEventAddTimeout(TICK_MS, tick, l, NULL) < 0 ||
         pthread_create(&l->events, NULL, run_events, l) != 0) {
         free(l);
         return fail(cx, KIND_INTERNAL, "Can't start libvirt's event thread");
@@ -507,21 +637,21 @@ int libvirt_new(struct cx *cx, const struct libvirt_config *config, struct hyper
     *ret_hypervisor = (struct hypervisor){
         .self = l,
         .free = lv_free,
-        .facts = lv_facts,
-        .see = lv_see,
-        .list = lv_list,
-        .start = lv_start,
-        .ask_off = lv_ask_off,
-        .stop = lv_stop,
-        .pause = lv_pause,
-        .resume = lv_resume,
-        .save = lv_save,
-        .drop_save = lv_drop_save,
-        .forget = lv_forget,
-        .attach = lv_attach,
-        .detach = lv_detach,
-        .freeze = lv_freeze,
-        .merge = lv_merge,
+        .facts = timed_lv_facts,
+        .see = timed_lv_see,
+        .list = timed_lv_list,
+        .start = timed_lv_start,
+        .ask_off = timed_lv_ask_off,
+        .stop = timed_lv_stop,
+        .pause = timed_lv_pause,
+        .resume = timed_lv_resume,
+        .save = timed_lv_save,
+        .drop_save = timed_lv_drop_save,
+        .forget = timed_lv_forget,
+        .attach = timed_lv_attach,
+        .detach = timed_lv_detach,
+        .freeze = timed_lv_freeze,
+        .merge = timed_lv_merge,
     };
     return 0;
 }
