@@ -70,7 +70,14 @@ check "up" cloud_up || { closing; exit 1; }
 login admin admin "$(cat "$W/cloud/etc/admin.password")" admin
 login demo demo "$(cat "$W/cloud/etc/demo.password")" demo
 PUBLIC=$(get demo '/network/v2.0/networks?router:external=true' '.networks[0].id')
-call demo DELETE "/compute/v2.1/servers/$(get demo '/compute/v2.1/servers?name=first' '.servers[0].id')" > /dev/null # one guest at a time
+
+# One guest at a time.  libvirt knows whether a guest ended by itself or had its plug pulled.
+ended_by() { is "$(on_host virsh domstate --reason "$(on_host virsh list --all --name | head -n 1)" | tr -d '\n')" "shut off ($1)"; }
+FIRST=$(get demo '/compute/v2.1/servers?name=first' '.servers[0].id')
+act demo "$FIRST" '{"os-stop": null}' > /dev/null
+check "a micro server is stopped" becomes demo "$FIRST" SHUTOFF
+check "by its own hand, within the time of grace" ended_by shutdown
+call demo DELETE "/compute/v2.1/servers/$FIRST" > /dev/null
 check "a package outside" package
 check "the image" upload
 check "a flavor whose disk is twice the image's" flavor
