@@ -214,6 +214,11 @@ static int local_sweep_images(void *self, struct cx *cx, struct strs wanted_imag
 
 /* ---- disks ---- */
 
+/* 4 KiB are the piece that is taken over from the image when the guest first writes into it, and thus nothing at
+ * all for a write of whole blocks: with plain clusters of 64 KiB those came to a quarter of a raw file's speed.  The
+ * map is made at once (16 bytes for each 128 KiB, 7 ms for each GiB), or it would be written while the guest waits. */
+static const char layout[] = "extended_l2=on,cluster_size=128k,preallocation=metadata";
+
 /* Makes the root disk: an overlay of the size asked for, and never smaller than the image.  "-u": the backing
  * file is ours and its format known, nobody has to open it. */
 static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g, const char *path)
@@ -233,9 +238,9 @@ static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g,
     if (bytes <= 0)
         return fail(cx, KIND_INVALID, "The server has neither an image nor a disk size");
     const char *size = cx_printf(cx, "%lld", (long long)((bytes + 511) / 512 * 512));
-    const char *const overlay[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F",
-                                    format,     "-b",     base, part, size, NULL };
-    const char *const empty[] = { "qemu-img", "create", "-q", "-f", "qcow2", part, size, NULL };
+    const char *const overlay[] = { "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-o", layout,
+                                    "-F",       format,   "-b", base, part, size,    NULL };
+    const char *const empty[] = { "qemu-img", "create", "-q", "-f", "qcow2", "-o", layout, part, size, NULL };
     TRY(child_must(cx, base ? overlay : empty, NULL, CREATE_MS));
     return file_publish(cx, part, path);
 }
