@@ -1,7 +1,7 @@
 # make        build into build/
 # make run    install what is missing, build, make the guest image, start the cloud: ./alamo up
 # make test   all tests; the last line is "N passed, N failed, N skipped"
-# The rest: make asan, conformance, bench, crash-all, clean.
+# The rest: make asan, conformance, bench, crash-all, bare-root, clean.
 
 all:
 	@tools/install-packages build
@@ -34,7 +34,11 @@ bench: all
 crash-all: all
 	@STEP=1 tests/host/run "agent-crash.py $(CURDIR)/build/src/alamo-agent"
 
+# `make run` on a fresh Debian root that has git and make only; of what is committed.
+bare-root:
+	@tests/host/bare-root.sh
+
 clean:
 	rm -rf build build-asan guest/out
 
-.PHONY: all run test asan conformance bench crash-all clean
+.PHONY: all run test asan conformance bench crash-all bare-root clean
