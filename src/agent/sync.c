@@ -434,6 +434,8 @@ int sync_upload(struct agent *a, struct cx *cx, const char *image_id, const char
     if (fd < 0)
         return fail(cx, KIND_CONFLICT, "The snapshot's file can't be read: %s", strerror(errno));
     int r = http_client_call(c, cx->arena, &call, &answer);
+    if (r >= 0 && answer.status == 409) /* it is there: of a call before this one, whose answer was lost */
+        return 0;
     return r < 0 || answer.status / 100 != 2 ? call_failed(cx, "send the snapshot", r, &answer) : 0;
 }
 

@@ -116,15 +116,35 @@ static int open_snapshot(struct cx *cx, void *arg)
 
     TRY(check_snapshot_asked(t));
     TRY(image_get_visible(cx, t->id, &image));
-    if (str_eq(image.status, "saving")) /* the agent died in the middle and tries again */
-        TRY(image_abandon_upload(cx, t->id));
+    /* The agent may have given up a call that is not over here.  Its end would take along what another had brought. */
+    if (str_eq(image.status, "saving"))
+        return fail(cx, KIND_UNAVAILABLE, "bytes of image %.64s are coming already: try again when that is over", t->id);
     return image_begin_upload(cx, t->id, &image);
+}
+
+static int abandon_snapshot(struct cx *cx, void *arg)
+{
+    struct transfer *t = arg;
+    return image_abandon_upload(cx, t->id);
+}
+
+static void give_back(struct transfer *t)
+{
+    CLEAN_CX cx;
+
+    cx_begin(&cx);
+    cx.who = who_system();
+    if (store_write_wait(t->transfers->store, &cx, abandon_snapshot, t) < 0)
+        log_warn("image=%s stays in saving until the next start", t->id);
 }
 
 static int begin_snapshot(struct transfer *t)
 {
     TRY(store_write_wait(t->transfers->store, &t->cx, open_snapshot, t));
-    return image_upload_begin(&t->cx, t->transfers->images, t->id, "qcow2", &t->upload);
+    int r = image_upload_begin(&t->cx, t->transfers->images, t->id, "qcow2", &t->upload);
+    if (r < 0)
+        give_back(t);
+    return r;
 }
 
 static int finish_snapshot(struct cx *cx, void *arg)
@@ -142,12 +162,6 @@ static void snapshot_finished(void *arg, int result)
         refuse(t);
     else
         answer(t, 200, "stored\n");
-}
-
-static int abandon_snapshot(struct cx *cx, void *arg)
-{
-    struct transfer *t = arg;
-    return image_abandon_upload(cx, t->id);
 }
 
 /* ---- console logs ---- */
@@ -337,9 +351,7 @@ void transfer_end(struct transfer *t)
     if (t->upload && !t->finished) {
         image_upload_abandon(t->upload); /* before the row says that it may be sent again */
         t->upload = NULL;
-        t->cx.who = who_system();
-        if (store_write_wait(t->transfers->store, &t->cx, abandon_snapshot, t) < 0)
-            log_warn("image=%s stays in saving until the next start", t->id);
+        give_back(t);
     }
     image_upload_free(t->upload);
 }

@@ -28,7 +28,8 @@ int image_upload_finish(struct cx *cx, struct image_upload *upload,
                         struct image_received *ret_received) MUST_CHECK;
 /* Forgets the upload; unless it was finished, its bytes go.  NULL is fine. */
 void image_upload_free(struct image_upload *upload);
-/* The same, and its bytes go in any case: the row did not become active. */
+/* The same, and its bytes go in any case: the row did not become active, and nobody else may have filled it: as long as
+ * this upload was there it was "saving". */
 void image_upload_abandon(struct image_upload *upload);
 
 /* Opens the bytes of an image for reading and returns the descriptor; '*ret_size' is their number.
