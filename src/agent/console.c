@@ -62,7 +62,9 @@ static void cut(int fd, const char *tail, size_t n)
         log_warn("a console log lost its beginning and its end: %s", strerror(errno));
 }
 
-static int send_log(struct agent *a, struct cx *cx, const char *guest_id, const char *path, struct sent_log *s)
+/* Cuts it when it is long, and sends it; but not to a controller that is '*down', on which to wait once in a look is enough:
+ * that it is not there must not cost the disk. */
+static int send_log(struct agent *a, struct cx *cx, const char *guest_id, const char *path, struct sent_log *s, bool *down)
 {
     struct stat st;
     CLEAN_FD fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -76,9 +78,13 @@ static int send_log(struct agent *a, struct cx *cx, const char *guest_id, const 
     ssize_t n = pread(fd, text, want, st.st_size - (off_t)want);
     if (n < 0)
         return fail(cx, KIND_INTERNAL, "The console log of %s can't be read: %s", guest_id, strerror(errno));
-    TRY(sync_console(a, cx, guest_id, text, (size_t)n));
     if (st.st_size > KEPT_MAX)
         cut(fd, text, (size_t)n);
+    if (*down)
+        return 0;
+    int r = sync_console(a, cx, guest_id, text, (size_t)n);
+    *down = r < 0 && cx->kind == KIND_UNAVAILABLE;
+    TRY(r);
     s->size = st.st_size;
     s->changed = st.st_mtim;
     return 0;
@@ -100,12 +106,13 @@ static void look(struct agent *a, struct sent_logs *sent)
     CLEAN_CX cx;
     cx_begin(&cx);
     struct strs ids = guests_wanted(a, cx.arena);
+    bool down = false;
 
     sent_keep(sent, ids);
     for (size_t i = 0; i < ids.n; i++) {
         const struct storage *storage = &a->drivers.storage;
         const char *path = storage->files(storage->self, &cx, NULL, ids.items[i]).console;
-        if (path && send_log(a, &cx, ids.items[i], path, sent_find(sent, ids.items[i])) < 0) {
+        if (path && send_log(a, &cx, ids.items[i], path, sent_find(sent, ids.items[i]), &down) < 0) {
             log_debug("%s", cx.text);
             fail_clear(&cx); /* sent again at the next look */
         }

@@ -16,7 +16,7 @@
 #include "network/attach.h"
 #include "store/filter.h"
 
-enum { TAGS_MAX = 50, METADATA_ITEMS_MAX = 1000 };
+enum { TAGS_MAX = 50, METADATA_ITEMS_MAX = 1000, PLUS_MAX = 4 };
 
 int server_find(struct cx *cx, const char *id, struct server *ret_server)
 {
@@ -162,8 +162,17 @@ static void free_regex(regex_t **r)
         regfree(*r);
 }
 
+static size_t count_of(const char *text, char c)
+{
+    size_t n = 0;
+    for (; (text = strchr(text, c)); text++)
+        n++;
+    return n;
+}
+
 /* What the engine has no operator for is sifted here: the name by a regular expression.  Counted repetitions and back
- * references are refused, because a short one can take the matcher for ever. */
+ * references are refused, because a short one can take the matcher for ever; and more than a few '+', because each doubles
+ * what stands before it, so that "((((a+)+)+)+" thirty deep is more than there is memory. */
 static int sift_by_name(struct cx *cx, struct list *servers, const char *pattern)
 {
     regex_t re;
@@ -178,6 +187,8 @@ static int sift_by_name(struct cx *cx, struct list *servers, const char *pattern
         if (strlen(pattern) > 255 || strchr(pattern, '{'))
             return fail(cx, KIND_INVALID, "Invalid filter name: it is too long, or it counts repetitions.");
     }
+    if (count_of(pattern, '+') > PLUS_MAX)
+        return fail(cx, KIND_INVALID, "Invalid filter name: '+' may stand in it %d times at most.", PLUS_MAX);
     if (regcomp(&re, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
         return fail(cx, KIND_INVALID, "Invalid filter name: '%s' is no regular expression.", pattern);
     held = &re;

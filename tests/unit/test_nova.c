@@ -190,6 +190,8 @@ static void lists_are_filtered_and_paged(void **state)
     expect(call("p", "GET", "/servers?changes-since=yesterday", NULL), 400);
     expect(call("p", "GET", "/servers?sort_key=secret", NULL), 400);
     expect(call("p", "GET", "/servers?name=(", NULL), 400);
+    expect(call("p", "GET", "/servers?name=we%2Bb", NULL), 200);
+    expect(call("p", "GET", "/servers?name=((((((((((((((((((((((a%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)%2B)", NULL), 400);
     expect(call("p", "GET", "/servers?what=1", NULL), 200);
     expect(call_mv("2.75", "p", "GET", "/v2.1/servers?what=1", NULL), 400);
     expect(call_mv("2.38", "p", "GET", "/v2.1/servers?status=NONE", NULL), 400);
