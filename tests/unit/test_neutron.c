@@ -238,6 +238,26 @@ static void a_client_may_ask_for_its_own_quota(void **state)
     assert_text(GET(demo(), V2 "/quotas/project"), "project.project_id", project);
 }
 
+static void availability_counts_addresses(void **state)
+{
+    const char *net = text_at(POST(demo(), V2 "/networks", "{\"network\":{\"name\":\"counted\"}}"), "network.id");
+    struct reply r = GET(admin(), NET("/network-ip-availabilities/%s", net));
+    assert_int_equal(json_integer_value(at(r, "network_ip_availability.total_ips")), 0);
+    assert_int_equal(POST(demo(), V2 "/subnets", "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":4,\"cidr\":\"10.8.0.0/28\",\"enable_dhcp\":false}}", net).status, 201);
+    assert_int_equal(POST(demo(), V2 "/subnets", "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":6,\"cidr\":\"fd00::/64\",\"enable_dhcp\":false}}", net).status, 201);
+    assert_int_equal(POST(demo(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"fixed_ips\":[{\"ip_address\":\"10.8.0.9\"}]}}", net).status, 201);
+    r = GET(admin(), NET("/network-ip-availabilities?network_name=counted&ip_version=4"));
+    assert_int_equal(json_array_size(at(r, "network_ip_availabilities")), 1);
+    assert_int_equal(json_integer_value(at(r, "network_ip_availabilities.0.total_ips")), 13);
+    assert_int_equal(json_integer_value(at(r, "network_ip_availabilities.0.used_ips")), 1);
+    assert_text(r, "network_ip_availabilities.0.subnet_ip_availability.0.cidr", "10.8.0.0/28");
+    r = GET(admin(), NET("/network-ip-availabilities?network_id=%s&ip_version=6", net));
+    assert_non_null(strstr(r.text, "\"total_ips\":18446744073709551614,")); /* more than 64 bits with a sign hold */
+    assert_int_equal(GET(demo(), V2 "/network-ip-availabilities").status, 403);
+    assert_int_equal(GET(admin(), V2 "/network-ip-availabilities?ip_version=5").status, 400);
+    assert_error(GET(admin(), V2 "/network-ip-availabilities/none"), 404, "NetworkNotFound");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,7 +266,7 @@ int main(void)
         cmocka_unit_test(ports_are_changed_and_found_by_address), cmocka_unit_test(the_first_list_of_groups_has_the_default_one),
         cmocka_unit_test(quotas_stop_and_tell),              cmocka_unit_test(changes_hold_for_a_revision),
         cmocka_unit_test(anything_comes_in_bulk),            cmocka_unit_test(subnets_come_from_the_default_pool),
-        cmocka_unit_test(a_client_may_ask_for_its_own_quota),
+        cmocka_unit_test(a_client_may_ask_for_its_own_quota), cmocka_unit_test(availability_counts_addresses),
     };
     return cmocka_run_group_tests(tests, start, cloud_stop);
 }

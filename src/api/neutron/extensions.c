@@ -23,6 +23,7 @@ static const struct extension extensions[] = {
     { "ip-substring-filtering",          "IP address substring filtering",              "Provides IP address substring filtering when listing ports", "2017-11-28T09:00:00-00:00" },
     { "net-mtu",                         "Network MTU",                                 "Provides MTU attribute for a network resource.", "2015-03-25T10:00:00-00:00" },
     { "net-mtu-writable",                "Network MTU (writable)",                      "Provides a writable MTU attribute for a network resource.", "2017-07-12T00:00:00-00:00" },
+    { "network-ip-availability",         "Network IP Availability",                     "Provides IP availability data for each network and subnet.", "2015-09-24T00:00:00-00:00" },
     { "pagination",                      "Pagination support",                          "Extension that indicates that pagination is enabled.", "2016-06-12T00:00:00-00:00" },
     { "port-security",                   "Port Security",                               "Provides port security", "2012-07-23T10:00:00-00:00" },
     { "project-id",                      "project_id field enabled",                    "Extension that indicates that project_id field is enabled.", "2016-09-09T09:09:09-09:09" },

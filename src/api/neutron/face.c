@@ -88,7 +88,7 @@ static const struct route *const version_tables[] = { version_routes, NULL };
 static const struct route *const tables[] = {
     root_routes,           neutron_network_routes,  neutron_subnet_routes, neutron_subnetpool_routes, neutron_port_routes,
     neutron_router_routes, neutron_floating_routes, neutron_group_routes,  neutron_quota_routes,      neutron_extension_routes,
-    neutron_agent_routes,  neutron_tag_routes,      NULL,
+    neutron_agent_routes, neutron_availability_routes,  neutron_tag_routes,      NULL,
 };
 /* clang-format on */
 
