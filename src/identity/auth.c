@@ -511,6 +511,10 @@ int auth_change_password(struct cx *cx, const char *user_id, const char *old_has
     TRY(find_user(cx, &(struct auth_name){ .id = user_id }, &u));
     if (!u.id || !old_hash || !str_eq(u.password_hash, old_hash))
         return refuse(cx, user_id, "a wrong password");
+    /* our own writer's text: quotes within strings are escaped, so this can only be the member */
+    if (strstr(u.options, "\"lock_password\":true"))
+        return fail(cx, KIND_INVALID, "You cannot change your password at this time due to password policy disallowing password changes: an "
+                                      "admin has set lock_password for you.");
     u.password_hash = new_hash;
     return user_update(cx, &u);
 }

@@ -75,5 +75,5 @@ int auth_check_unrestricted(struct cx *cx) MUST_CHECK;
 /* Hashes a new password or secret.  Errors: INVALID (too long, empty). */
 int auth_hash(struct cx *cx, const char *what, const char *secret, const char **ret_hash) MUST_CHECK;
 /* Sets the user's password if its hash still is 'old_hash': all tokens of the user end.
- * Errors: UNAUTHENTICATED. */
+ * Errors: UNAUTHENTICATED, INVALID (an admin has locked the password). */
 int auth_change_password(struct cx *cx, const char *user_id, const char *old_hash, const char *new_hash) MUST_CHECK;

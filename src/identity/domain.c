@@ -24,7 +24,17 @@ int domain_get(struct cx *cx, const char *id, struct domain *ret_domain)
 
 int domain_find(struct cx *cx, const char *name, struct domain *ret_domain)
 {
-    return store_find(cx, &identity_domain_table, ret_domain, "name=$1", ARGS(name));
+    struct list rows;
+    int found = store_find(cx, &identity_domain_table, ret_domain, "name=$1", ARGS(name));
+
+    TRY(found);
+    if (found)
+        return 1;
+    TRY(store_list(cx, &identity_domain_table, &rows, "lower(name)=lower($1) LIMIT 2", ARGS(name)));
+    if (rows.n != 1)
+        return 0;
+    *ret_domain = *(const struct domain *)rows.items;
+    return 1;
 }
 
 int domain_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_domains)

@@ -15,7 +15,8 @@ extern const struct field domain_columns[]; /* for filters */
 /* Gives it an id if it has none.  Errors: CONFLICT (name). */
 int domain_create(struct cx *cx, struct domain *d) MUST_CHECK;
 int domain_get(struct cx *cx, const char *id, struct domain *ret_domain) MUST_CHECK;
-/* Returns 1, or 0 when there is none. */
+/* Takes the domain of exactly this name, else the only one whose name differs in case: clients write 'default' for 'Default',
+ * which the databases under other Keystones let pass.  Returns 1, or 0 when there is none. */
 int domain_find(struct cx *cx, const char *name, struct domain *ret_domain) MUST_CHECK;
 /* Sets '*ret_domains' to domains; with 'user_id' those in which the user has a role. */
 int domain_list(struct cx *cx, const struct filter *f, const char *user_id, struct list *ret_domains) MUST_CHECK;

@@ -30,6 +30,9 @@ static void test_inexact_filters(void **state)
     assert_int_equal(count("domains", "name__contains=nothing"), 0);
     assert_int_equal(count("services", "type__startswith=comp"), 1);
     assert_int_equal(count("projects", "name__icontains=DEM"), 1);
+    MAKE("policy", V3 "/policies", "{\"policy\":{\"type\":\"application/json\",\"blob\":\"b\"}}");
+    assert_int_equal(count("policies", "type__contains=json"), 1);
+    assert_int_equal(count("policies", "type__contains=foobar"), 0);
 }
 
 static void test_families(void **state)
@@ -114,6 +117,34 @@ static void test_implied_roles_of_credentials(void **state)
     assert_text(in, "token.roles.1.name", "reader");
 }
 
+static void test_user_options(void **state)
+{
+    const char *user = MAKE("user", V3 "/users", "{\"user\":{\"name\":\"opt\",\"password\":\"pw\",\"options\":{\"ignore_password_expiry\":true,\"lock_password\":true}}}");
+    const char *path = PATH("/users/%s", user), *change = "{\"user\":{\"password\":\"new\",\"original_password\":\"pw\"}}";
+    assert_true(json_is_true(at(GET(admin(), path), "user.options.ignore_password_expiry")));
+    assert_int_equal(POST(NULL, PATH("/users/%s/password", user), "%s", change).status, 400);
+    struct reply r = PATCH(admin(), path, "{\"user\":{\"options\":{\"lock_password\":null,\"ignore_lockout_failure_attempts\":false}}}");
+    assert_int_equal(json_object_size(at(r, "user.options")), 2); /* the one that was not named is still there */
+    assert_true(json_is_true(at(r, "user.options.ignore_password_expiry")));
+    assert_true(json_is_false(at(r, "user.options.ignore_lockout_failure_attempts")));
+    assert_int_equal(POST(NULL, PATH("/users/%s/password", user), "%s", change).status, 204);
+    assert_int_equal(PATCH(admin(), path, "{\"user\":{\"options\":{\"multi_factor_auth_enabled\":true}}}").status, 400);
+    assert_int_equal(PATCH(admin(), path, "{\"user\":{\"options\":{\"lock_password\":\"yes\"}}}").status, 400);
+}
+
+/* Scripts write "default"; so they may as long as no other domain is meant. */
+static void test_domain_names_in_any_case(void **state)
+{
+#define LOGIN(domain) POST(NULL, V3 "/auth/tokens", "{\"auth\":{\"identity\":{\"methods\":[\"password\"],\"password\":{\"user\":{\"name\":\"demo\",\"domain\":{\"name\":\"%s\"},\"password\":\"demopw\"}}}}}", domain).status
+    assert_int_equal(LOGIN("Default"), 201);
+    assert_int_equal(LOGIN("default"), 201);
+    assert_int_equal(LOGIN("defaul"), 401);
+    MAKE("domain", V3 "/domains", "{\"domain\":{\"name\":\"default\"}}");
+    assert_int_equal(LOGIN("default"), 401); /* exactly that one */
+    assert_int_equal(LOGIN("DEFAULT"), 401); /* which of them? */
+    assert_int_equal(LOGIN("Default"), 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +152,8 @@ int main(void)
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_domains_as_projects),
         cmocka_unit_test(test_implied_roles_of_credentials),
+        cmocka_unit_test(test_user_options),
+        cmocka_unit_test(test_domain_names_in_any_case),
     };
     return cmocka_run_group_tests(tests, cloud_start, cloud_stop);
 }

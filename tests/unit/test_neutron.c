@@ -127,6 +127,12 @@ static void ports_are_changed_and_found_by_address(void **state)
     assert_text(u, "port.fixed_ips.0.ip_address", "10.7.0.40");
     assert_int_equal(json_array_size(at(u, "port.security_groups")), 0);
     assert_error(POST(demo(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"binding:host_id\":\"h\"}}", net), 403, "PolicyNotAuthorized");
+    assert_error(POST(demo(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"binding:profile\":{}}}", net), 403, "PolicyNotAuthorized");
+    assert_error(POST(admin(), V2 "/ports", "{\"port\":{\"network_id\":\"%s\",\"binding:profile\":[]}}", net), 400, "HTTPBadRequest");
+    u = PUT_BODY(admin(), NET("/ports/%s", text_at(p, "port.id")), "{\"port\":{\"binding:profile\":{\"rack\":{\"row\":7}}}}");
+    assert_int_equal(json_integer_value(at(u, "port.binding:profile.rack.row")), 7);
+    u = PUT_BODY(admin(), NET("/ports/%s", text_at(p, "port.id")), "{\"port\":{\"binding:profile\":null}}");
+    assert_int_equal(json_object_size(at(u, "port.binding:profile")), 0);
     assert_error(DELETE(demo(), NET("/networks/%s", net)), 409, "NetworkInUse");
 }
 

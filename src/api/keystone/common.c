@@ -273,15 +273,6 @@ int keystone_parse_options(struct cx *cx, const struct field *f, const struct js
     return 0;
 }
 
-int keystone_parse_no_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
-{
-    static const struct field fields[] = { { 0 } };
-
-    TRY(json_read(cx, fields, value, (struct json_rules){ .where = f->name }, obj));
-    set_text(f, obj, "{}");
-    return 0;
-}
-
 struct tags {
     struct strs tags;
 };

@@ -32,7 +32,6 @@ const char *keystone_url(struct req *rq, const char *path);
 
 /* A row's parse hooks: {"immutable": true} or {}; a list of tags. */
 int keystone_parse_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
-int keystone_parse_no_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
 int keystone_parse_tags(struct cx *cx, const struct field *f, const struct json_t *value, void *obj);
 /* For rows that clients send back as they were shown them: ids that never change, and what says
  * nothing. */

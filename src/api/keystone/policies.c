@@ -5,8 +5,13 @@
 static const struct field policy_view[] = {
     STR(struct policy_blob, id), STR(struct policy_blob, type), STR(struct policy_blob, blob), { 0 },
 };
+static const struct paging policy_paging = {
+    .columns = policy_blob_columns,
+    .filters = (const char *const[]){ "type", NULL },
+};
 static const struct resource policy_resource = {
     "policy", "policies", policy_view, sizeof(struct policy_blob), offsetof(struct policy_blob, id), offsetof(struct policy_blob, extra),
+    &policy_paging,
 };
 static const struct field policy_fields[] = {
     STR(struct policy_blob, type, .required = true, .min = 1), STR(struct policy_blob, blob, .required = true, .max = 65535),
@@ -14,10 +19,6 @@ static const struct field policy_fields[] = {
 };
 static const struct body policy_create_body = { .wrap = "policy", .fields = policy_fields, .size = sizeof(struct policy_blob), .open = true };
 static const struct body policy_update_body = { .wrap = "policy", .fields = policy_fields, .size = sizeof(struct policy_blob), .open = true, .overlay = true };
-static const struct paging policy_paging = {
-    .columns = policy_blob_columns,
-    .filters = (const char *const[]){ "type", NULL },
-};
 /* clang-format on */
 
 static int policies_list(struct cx *cx, struct req *rq)
@@ -25,7 +26,7 @@ static int policies_list(struct cx *cx, struct req *rq)
     struct filter f;
     struct list policies;
 
-    TRY(req_filter(rq, &policy_paging, &f));
+    TRY(keystone_filter(rq, &policy_resource, &f));
     TRY(policy_blob_list(cx, &f, &policies));
     return keystone_reply_list(rq, &policy_resource, NULL, policies);
 }

@@ -1,3 +1,7 @@
+#include <string.h>
+
+#include <jansson.h>
+
 #include "api/keystone/internal.h"
 #include "auth/token.h"
 #include "identity/auth.h"
@@ -6,6 +10,44 @@
 static void emit_null(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
 {
     jw_null(w);
+}
+
+/* What a user may be excepted from.  Passwords do not expire and nobody is locked out here, so the exceptions hold as they
+ * stand; lock_password is the business of auth_change_password().  A second factor cannot be asked for, so its options are
+ * refused. */
+struct user_options {
+    bool ignore_change_password_upon_first_use, ignore_password_expiry, ignore_lockout_failure_attempts, ignore_user_inactivity,
+        lock_password;
+};
+static const struct field option_fields[] = {
+    BOOL(struct user_options, ignore_change_password_upon_first_use, .nullable = true),
+    BOOL(struct user_options, ignore_password_expiry, .nullable = true),
+    BOOL(struct user_options, ignore_lockout_failure_attempts, .nullable = true),
+    BOOL(struct user_options, ignore_user_inactivity, .nullable = true),
+    BOOL(struct user_options, lock_password, .nullable = true),
+    { 0 },
+};
+
+/* Sets what is given, takes away what is null and leaves the rest. */
+static int parse_options(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
+{
+    struct user *u = obj;
+    const char *text = u->options ? u->options : "{}";
+    struct jwriter w = jwriter_new(cx->arena);
+    struct user_options checked;
+    const struct json_t *before;
+
+    TRY(json_read(cx, option_fields, value, (struct json_rules){ .where = f->name }, &checked));
+    TRY(json_parse(cx, text, strlen(text), &before));
+    jw_object(&w);
+    for (const struct field *o = option_fields; o->name; o++) {
+        const json_t *v = json_object_get(json_has(value, o->name) ? value : before, o->name);
+        if (json_is_boolean(v))
+            jw_kv_bool(&w, o->name, json_is_true(v));
+    }
+    jw_end(&w);
+    u->options = buf_text(&w.out);
+    return 0;
 }
 
 /* clang-format off */
@@ -44,7 +86,7 @@ static const struct field user_fields[] = {
     STR(struct user, domain_id, KEYSTONE_ID, .nullable = true, .parse = keystone_parse_id),
     STR(struct user, default_project_id, KEYSTONE_ID, .nullable = true),
     BOOL(struct user, enabled, .preset = "true"),
-    JSON(struct user, options, .preset = "{}", .parse = keystone_parse_no_options),
+    JSON(struct user, options, .preset = "{}", .parse = parse_options),
     STR(struct user, id, .parse = keystone_parse_id), HOOK("links", .parse = keystone_parse_nothing), HOOK("extra", .readonly = true),
     HOOK("password_expires_at", .parse = keystone_parse_nothing), { 0 },
 };

@@ -1,9 +1,26 @@
 #include <string.h>
 
+#include <jansson.h>
+
 #include "api/neutron/common.h"
 #include "api/neutron/tables.h"
 #include "network/address.h"
 #include "network/port.h"
+
+enum { PROFILE_MAX = 4095 };
+
+/* An object of the caller's own making; for admins' records, no driver here reads it. */
+static int parse_profile(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
+{
+    struct port *p = obj;
+
+    if (!json_is_object(value) && !json_is_null(value))
+        return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Invalid input for binding:profile. Reason: it must be an object.");
+    p->profile = json_is_null(value) ? "{}" : json_text(cx, value);
+    if (strlen(p->profile) > PROFILE_MAX)
+        return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Invalid input for binding:profile. Reason: it has more than %d bytes.", PROFILE_MAX);
+    return 0;
+}
 
 static const char *const vnic_types[] = { "normal", NULL };
 /* clang-format off */
@@ -26,6 +43,7 @@ static const struct field create_fields[] = {
     STRS(struct port, groups, AS("security_groups"), .nullable = true),
     STR(struct port, host_id, AS("binding:host_id"), .nullable = true, .admin = true),
     STR(struct port, vnic_type, AS("binding:vnic_type"), .one_of = vnic_types),
+    JSON(struct port, profile, AS("binding:profile"), .nullable = true, .admin = true, .parse = parse_profile),
     { 0 },
 };
 static const struct body create_body = { "port", create_fields, sizeof(struct port), .plural = "ports", .max = 1 << 20 };
