@@ -75,6 +75,26 @@ int history_end(struct cx *cx, const char *server_id, const char *request_id, co
     return 0;
 }
 
+/* Its id is made of what it says: an answer that was lost makes a host tell it again. */
+int history_host_event(struct cx *cx, const struct server *server, const struct host_event *h)
+{
+    struct server_action a;
+    int64_t n = 0;
+    int r = store_find(cx, &server_action_table, &a, "server_id=$1 ORDER BY open DESC, start_at DESC LIMIT 1", ARGS(server->id));
+
+    TRY(r);
+    if (!r)
+        return 0;
+    TRY(store_int(cx, &n, "SELECT count(*) FROM server_event WHERE server_id=$1 AND request_id=$2", ARGS(server->id, a.request_id)));
+    if (n > HISTORY_HOST_EVENTS_MAX) /* and the action's own */
+        return 0;
+    struct server_event e = { .id = cx_printf(cx, "%s %lld %.64s", server->id, (long long)h->start_us, h->event),
+                              .server_id = server->id, .request_id = a.request_id, .event = h->event,
+                              .start_at = h->start_us, .finish_at = h->finish_us, .result = h->error ? "Error" : "Success",
+                              .details = h->error, .host_name = h->host_name };
+    return store_put(cx, &event_table, &e);
+}
+
 /* The server is, or was, the caller's. */
 static int check_owner(struct cx *cx, const char *server_id, bool past)
 {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "compute/flavor.h"
+#include "compute/history.h"
 #include "compute/power.h"
 #include "compute/snapshot.h"
 
@@ -93,6 +94,20 @@ static int take_tasks(struct cx *cx, const char *host_id, const struct wire_sync
     return 0;
 }
 
+/* A host speaks of its own servers only.  Before the reports: those end actions, to which these events belong. */
+static int take_events(struct cx *cx, const struct list *servers, const struct wire_sync *sync)
+{
+    const struct wire_event *e = sync->events.items;
+    const struct server *s = servers->items;
+
+    for (size_t i = 0; i < sync->events.n; i++)
+        for (size_t k = 0; k < servers->n; k++)
+            if (e[i].name && str_eq(s[k].id, e[i].guest_id))
+                TRY(history_host_event(cx, &s[k], &(struct host_event){ sync->host_name, e[i].name, e[i].start_us, e[i].finish_us,
+                                                                        str_eq(e[i].result, "Error") ? e[i].text ? e[i].text : "" : NULL }));
+    return 0;
+}
+
 int compute_report(struct cx *cx, const struct wire_sync *sync, const char **ret_host_id)
 {
     struct list servers;
@@ -100,6 +115,7 @@ int compute_report(struct cx *cx, const struct wire_sync *sync, const char **ret
     TRY(host_seen(cx, sync, ret_host_id));
     TRY(take_tasks(cx, *ret_host_id, sync));
     TRY(server_list_of_host(cx, *ret_host_id, &servers));
+    TRY(take_events(cx, &servers, sync));
     struct server *s = servers.items;
     for (size_t i = 0; i < servers.n; i++) {
         const struct wire_guest_report *g = find_report(sync, s[i].id);

@@ -1,4 +1,5 @@
 /* The Compute API over a real socket. */
+#include "compute/history.h"
 #include "test_nova.h"
 
 static void versions(void **state)
@@ -622,10 +623,42 @@ static void history(void **state)
     expect(call_mv("2.21", "q", "GET", P("/v2.1/servers/%s/os-instance-actions", id), NULL), 404);
 }
 
+/* What the host tried, and why it did not work, stands in the history of the call that wanted it; told twice it is there once,
+ * told without end it has an end, and another host's word counts nothing. */
+static void history_of_the_host(void **state)
+{
+    const char *id = boot_active("p", "a");
+    struct wire_event e = { .guest_id = id, .name = "start", .start_us = 1000000, .finish_us = 2000000, .result = "Error", .text = "no tap" };
+    struct reply r;
+
+    expect(act("p", id, "{\"os-stop\":null}"), 202);
+    expect(r = call("p", "GET", P("/servers/%s/os-instance-actions", id), NULL), 200);
+    const char *path = P("/servers/%s/os-instance-actions/%s", id, text(r, "instanceActions/0/request_id"));
+    host("h2");
+    report((struct says){ .host = "h2", .event = e });
+    for (int i = 0; i < 2; i++)
+        report((struct says){ .host = "h1", .event = e, .holds = { id }, .n_holds = 1 });
+    expect(r = call("p:admin", "GET", path, NULL), 200);
+    assert_string_equal(text(r, "instanceAction/action"), "stop");
+    assert_int_equal(json_array_size(at(r, "instanceAction/events")), 2);
+    assert_string_equal(text(r, "instanceAction/events/1/event"), "start");
+    assert_string_equal(text(r, "instanceAction/events/1/result"), "Error");
+    assert_string_equal(text(r, "instanceAction/events/1/traceback"), "no tap");
+    for (int i = 0; i < 2 * HISTORY_HOST_EVENTS_MAX; i++) {
+        e.start_us++;
+        report((struct says){ .host = "h1", .event = e, .holds = { id }, .n_holds = 1 });
+    }
+    settle("h1", id);
+    expect(r = call("p:admin", "GET", path, NULL), 200);
+    assert_int_equal(json_array_size(at(r, "instanceAction/events")), HISTORY_HOST_EVENTS_MAX + 1);
+    assert_string_equal(row(id).vm_state, "stopped");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NOVA_TEST(versions),
+        NOVA_TEST(history_of_the_host),
         NOVA_TEST(a_server_comes_and_goes),
         NOVA_TEST(another_projects_server_is_not_there),
         NOVA_TEST(bodies_that_make_no_sense),

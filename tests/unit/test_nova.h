@@ -199,6 +199,7 @@ struct says { /* what a host reports of its guests */
     struct wire_guest_report guests[8];
     size_t n_guests;
     struct wire_task_report task;
+    struct wire_event event;
     const char *holds[8]; /* ids of documents */
     size_t n_holds;
 };
@@ -216,6 +217,7 @@ static int run_report(struct cx *cx, void *arg)
         have[i] = (struct wire_have){ "guest", s->holds[i], "v" };
     sync.have = (struct list){ have, s->n_holds };
     sync.guests = (struct list){ (void *)(uintptr_t)s->guests, s->n_guests };
+    sync.events = (struct list){ (void *)(uintptr_t)&s->event, s->event.guest_id ? 1 : 0 };
     sync.tasks = (struct list){ (void *)(uintptr_t)&s->task, s->task.id ? 1 : 0 };
     return compute_report(cx, &sync, &host_id);
 }
