@@ -89,4 +89,5 @@ if check "make run" run up; then
     check "alamo down" in_cloud ./alamo down
     check "nothing runs on" wait_for 20 "their end" nothing_runs
 fi
+section end
 closing
