@@ -120,6 +120,7 @@ static void no_libvirtd_is_told_at_once(void **state)
     assert_ptr_equal(list(&cx), &cx);
     assert_int_equal(cx.kind, KIND_UNAVAILABLE);
     assert_non_null(strstr(cx.text, "libvirtd does not answer"));
+    assert_non_null(strstr(cx.text, "server: No such file"));
     cx_end(&cx);
 }
 

@@ -204,16 +204,17 @@ static void test_nft_neighbours(void **state)
     has(text, "iifname . arp saddr ether @macs arp operation request arp saddr ip 0.0.0.0 accept\n");
 }
 
-/* A broadcast is for nobody's groups to allow, and sockets that listen on all addresses would take it. */
-static void test_nft_broadcasts(void **state)
+/* Groups are found by the address that a packet is for: what is for none of the port's own passes no group, and so not. */
+static void test_nft_own_addresses(void **state)
 {
     struct cx *cx = *state;
     const char *text = NULL;
     assert_int_equal(render_nft(cx, &plan, &text), 0);
     has(text, "set secured_taps {\n\t\ttype ifname\n\t\telements = { \"tapbbbbbb01-00\" }\n");
-    has(text, "elements = { 10.0.0.0,\n\t\t\t10.0.0.255,\n\t\t\t10.1.0.0,\n\t\t\t10.1.0.255,\n\t\t\t224.0.0.1,\n\t\t\t255.255.255.255 }");
-    has(text, "oifname @secured_taps ip daddr @broadcasts drop\n");
-    has(text, "oifname @secured_taps ip6 daddr ff02::1 meta l4proto != ipv6-icmp drop\n");
+    has(text, "oifname @secured_taps jump own\n");
+    has(text, "set own_addresses {\n\t\ttype ifname . ipv4_addr\n\t\telements = { \"tapbbbbbb01-00\" . 10.0.0.11");
+    has(text, "oifname . ip daddr @own_addresses return\n");
+    has(text, "mld-listener-query } ip6 daddr ff02::/16 return\n\t\tether type { ip, ip6 } drop\n");
 }
 
 /* What a rule says that can't be had allows nothing. */
@@ -503,7 +504,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_addresses, begin, end),
         cmocka_unit_test_setup_teardown(test_nft, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_neighbours, begin, end),
-        cmocka_unit_test_setup_teardown(test_nft_broadcasts, begin, end),
+        cmocka_unit_test_setup_teardown(test_nft_own_addresses, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_odd_rules, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_loads, begin, end),
         cmocka_unit_test_setup_teardown(test_networks_that_fit, begin, end),

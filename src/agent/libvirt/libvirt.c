@@ -172,14 +172,20 @@ static const char *socket_of(struct cx *cx, const char *uri)
     return file_exists(alone) && !file_exists(monolith) ? alone : monolith;
 }
 
-/* Through a link of ours where there can be one. */
-static virConnectPtr open_conn(struct lv *l, struct cx *cx)
+/* Through a link of ours where there can be one. NULL: '*ret_why' says why not. */
+static virConnectPtr open_conn(struct lv *l, struct cx *cx, const char **ret_why)
 {
     const char *socket = socket_of(cx, l->config.uri);
     struct link *link;
 
-    if (!socket || link_open(&link, l->config.run_dir, socket) < 0)
+    *ret_why = NULL;
+    if (!socket)
         return virConnectOpen(l->config.uri);
+    int r = link_open(&link, l->config.run_dir, socket);
+    if (r < 0) {
+        *ret_why = cx_printf(cx, "%s: %s", socket, strerror(-r));
+        return NULL;
+    }
     const char *uri = cx_printf(cx, "qemu+unix:///system?socket=%s", link_path(link));
     set_link(l, link);
     virConnectPtr conn = virConnectOpen(uri);
@@ -198,12 +204,13 @@ static void close_conn(struct lv *l)
 /* A reference of one's own to the connection; opens it when there is none that lives. */
 static int connect_to(struct lv *l, struct cx *cx, virConnectPtr *ret_conn)
 {
+    const char *why = NULL;
     int r = 0;
     pthread_mutex_lock(&l->lock);
     if (l->conn && virConnectIsAlive(l->conn) != 1)
         close_conn(l);
     if (!l->conn) {
-        l->conn = open_conn(l, cx);
+        l->conn = open_conn(l, cx, &why);
         if (l->conn) {
             virConnectSetKeepAlive(l->conn, KEEPALIVE_S, KEEPALIVE_N * (unsigned)slow_factor());
             virConnectDomainEventRegisterAny(l->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -214,9 +221,9 @@ static int connect_to(struct lv *l, struct cx *cx, virConnectPtr *ret_conn)
         virConnectRef(l->conn);
         *ret_conn = l->conn;
     } else {
-        virErrorPtr e = virGetLastError();
+        virErrorPtr e = why ? NULL : virGetLastError();
         r = fail(cx, KIND_UNAVAILABLE, "libvirtd does not answer (%s): %s", l->config.uri,
-                 e ? e->message : "");
+                 why ? why : e ? e->message : "");
     }
     pthread_mutex_unlock(&l->lock);
     return r;

@@ -18,7 +18,7 @@ enum { PIECE = 64 * 1024, DIAL_MS = 50 };
 
 struct link {
     pthread_t thread;
-    int listener, cut; /* cut: an eventfd that stays readable */
+    int listener, far, cut; /* far: to the server; cut: an eventfd that stays readable */
     struct sockaddr_un own, server;
 };
 
@@ -56,14 +56,20 @@ static int take_client(const struct link *l)
     return -1;
 }
 
-/* A libvirtd whose queue is full is waited for: whoever waits for us has a deadline and cuts. */
-static int dial(const struct link *l)
+/* Returns 0 when connected, -EAGAIN when the server's queue is full. */
+static int dial(struct link *l)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    while (fd >= 0 && connect(fd, (const struct sockaddr *)&l->server, sizeof l->server) < 0)
-        if (errno != EAGAIN || !wait_for(l, -1, 0, DIAL_MS))
-            fd_close(&fd), fd = -1;
-    return fd;
+    return connect(l->far, (const struct sockaddr *)&l->server, sizeof l->server) < 0 ? -errno : 0;
+}
+
+/* A libvirtd whose queue is full is waited for: whoever waits for us has a deadline and cuts. */
+static bool dial_on(struct link *l)
+{
+    int r;
+    while ((r = dial(l)) == -EAGAIN)
+        if (!wait_for(l, -1, 0, DIAL_MS))
+            return false;
+    return r == 0 || r == -EISCONN;
 }
 
 /* Reads when there is nothing left to write, else writes.  False: the way has ended. */
@@ -105,9 +111,9 @@ static void *run(void *arg)
     struct link *l = arg;
     CLEAN_FD client = take_client(l);
     unlink(l->own.sun_path);
-    CLEAN_FD server = client >= 0 ? dial(l) : -1;
-    if (server >= 0)
-        carry(l, client, server);
+    if (client >= 0 && dial_on(l))
+        carry(l, client, l->far);
+    shutdown(l->far, SHUT_RDWR);
     return NULL;
 }
 
@@ -115,6 +121,13 @@ static int set_path(struct sockaddr_un *a, const char *path)
 {
     a->sun_family = AF_UNIX;
     return (size_t)snprintf(a->sun_path, sizeof a->sun_path, "%s", path) < sizeof a->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+static int reach(struct link *l)
+{
+    l->far = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = l->far < 0 ? -errno : dial(l);
+    return r == -EAGAIN ? 0 : r;
 }
 
 /* Closed to others before anybody can connect. */
@@ -131,6 +144,7 @@ static int listen_on(struct link *l)
 static void let_go(struct link *l)
 {
     fd_close(&l->listener);
+    fd_close(&l->far);
     fd_close(&l->cut);
     free(l);
 }
@@ -142,12 +156,14 @@ int link_open(struct link **ret_link, const char *dir, const char *server)
 
     if (!l)
         abort();
-    l->listener = l->cut = -1;
+    l->listener = l->far = l->cut = -1;
     uuid_make(id);
     snprintf(path, sizeof path, "%s/libvirt-%.8s", dir, id);
     int r = set_path(&l->own, path);
     if (r == 0)
         r = set_path(&l->server, server);
+    if (r == 0)
+        r = reach(l);
     if (r == 0)
         r = listen_on(l);
     if (r < 0) {

@@ -9,7 +9,8 @@
 struct link;
 
 /* Makes a socket in 'dir' (mode 0600, for one connection, by this process only; its name goes when that has come) and carries
- * what comes to the socket 'server'.  'dir' and 'server' are copied.  Errors: negative errno. */
+ * what comes to the socket 'server'.  'dir' and 'server' are copied.  Errors: -ENOENT, -ECONNREFUSED (nobody
+ * listens there), other negative errno. */
 int link_open(struct link **ret_link, const char *dir, const char *server) MUST_CHECK;
 /* The socket's name. */
 const char *link_path(const struct link *l);

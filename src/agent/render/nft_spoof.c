@@ -5,8 +5,8 @@
 /* What each tap may send: sets of (tap, MAC, address), and rules for ranges, which sets of several keys don't
  * take. */
 struct sources {
-    struct strs marks, open, macs, arp, ip, ip6, targets, secured, same, hairpins;
-    struct buf ranges, target_ranges;
+    struct strs marks, open, macs, arp, ip, ip6, own, own6, targets, secured, same, hairpins;
+    struct buf ranges, own_ranges, target_ranges;
 };
 
 /* The first 'bits' of an address as nft writes numbers. */
@@ -38,6 +38,18 @@ static void add_target(struct rules *r, struct sources *s, const char *tap, cons
         buf_printf(&s->target_ranges, "\t\tiifname \"%s\" return\n", tap);
 }
 
+/* What a tap may be sent by its neighbours. */
+static void add_own(struct rules *r, struct sources *s, const char *tap, const struct cidr *c)
+{
+    const char *ip = c->family == 6 ? "ip6" : "ip", *text = cidr_text(r->cx->arena, c);
+    if (cidr_is_one(c))
+        nft_add(r->cx->arena, c->family == 6 ? &s->own6 : &s->own, "\"%s\" . %s", tap, text);
+    else if (c->bits)
+        buf_printf(&s->own_ranges, "\t\toifname \"%s\" %s daddr %s return\n", tap, ip, text);
+    else
+        buf_printf(&s->own_ranges, "\t\toifname \"%s\" ether type %s return\n", tap, ip);
+}
+
 static void add_source(struct rules *r, struct sources *s, const char *tap, const char *mac,
                        const char *address)
 {
@@ -49,6 +61,7 @@ static void add_source(struct rules *r, struct sources *s, const char *tap, cons
     if (cidr_parse(address, &c) < 0)
         return;
     const char *text = cidr_text(a, &c);
+    add_own(r, s, tap, &c);
     if (c.family == 6)
         add_target(r, s, tap, &c);
     if (!cidr_is_one(&c)) {
@@ -87,30 +100,14 @@ static void add_port(struct rules *r, struct sources *s, const struct wire_port 
         add_source(r, s, tap, pairs[i].mac ? pairs[i].mac : p->mac, pairs[i].ip);
 }
 
-/* Where all hosts of a subnet listen.  Groups are looked up by the address that a packet is for, which here is nobody's
- * own; so from guest to guest such packets don't pass at all. */
-static struct strs broadcasts(struct rules *r)
-{
-    struct arena *a = r->cx->arena;
-    struct strs all = { 0 };
-    struct cidr c;
-    nft_add(a, &all, "255.255.255.255");
-    nft_add(a, &all, "224.0.0.1");
-    for (size_t i = 0; i < r->plan->n_networks; i++) {
-        const struct wire_subnet *subnets = r->plan->networks[i]->subnets.items;
-        for (size_t j = 0; j < r->plan->networks[i]->subnets.n; j++) {
-            if (cidr_parse(subnets[j].cidr, &c) < 0 || c.family != 4 || c.bits > 30)
-                continue;
-            for (int bit = c.bits; bit < 32; bit++)
-                c.address[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-            nft_add(a, &all, "%s", cidr_address(a, &c));
-            for (int bit = c.bits; bit < 32; bit++)
-                c.address[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-            nft_add(a, &all, "%s", cidr_address(a, &c));
-        }
-    }
-    return all;
-}
+/* Groups are looked up by the address that a packet is for.  So what goes from guest to guest must be for an address that
+ * is the receiver's: a broadcast, a multicast or one of the addresses that guests have for themselves (of their
+ * containers, say; every Linux host takes a packet for any of its addresses on any of its links) would pass no group's
+ * rules. Of multicast only what neighbours need to find each other passes. */
+static const char own_end[] =
+    "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld-listener-query } ip6 daddr ff02::/16 return\n"
+    "\t\tether type { ip, ip6 } drop\n"
+    "\t}\n";
 
 /* What a guest sent comes back to it only when it is meant for it (its own floating address), never as an
  * echo of its broadcasts, which would look like a second owner of its address. In 'tap' the order matters:
@@ -122,8 +119,7 @@ static const char chains[] =
     "\t\ttype filter hook forward priority -300; policy accept;\n"
     "\t\tiifname . oifname . ether daddr @hairpins accept\n"
     "\t\tiifname . oifname @same drop\n"
-    "\t\toifname @secured_taps ip daddr @broadcasts drop\n"
-    "\t\toifname @secured_taps ip6 daddr ff02::1 meta l4proto != ipv6-icmp drop\n"
+    "\t\toifname @secured_taps jump own\n"
     "\t}\n"
     "\tchain prerouting {\n"
     "\t\ttype filter hook prerouting priority -300; policy accept;\n"
@@ -147,7 +143,7 @@ static const char chains[] =
 void nft_put_spoof(struct rules *r)
 {
     struct arena *a = r->cx->arena;
-    struct sources s = { .ranges = buf_new(a), .target_ranges = buf_new(a) };
+    struct sources s = { .ranges = buf_new(a), .own_ranges = buf_new(a), .target_ranges = buf_new(a) };
     const struct net_port *ports = r->plan->ports.items;
     struct strs taps = { 0 };
     char tap[16];
@@ -169,12 +165,18 @@ void nft_put_spoof(struct rules *r)
     nft_put_set(&r->out, "set ip6_sources", "ifname . ether_addr . ipv6_addr", "", s.ip6);
     nft_put_typeof(&r->out, "set advert_targets", "meta iifname . @th,64,128", s.targets);
     nft_put_set(&r->out, "set secured_taps", "ifname", "", s.secured);
-    nft_put_set(&r->out, "set broadcasts", "ipv4_addr", "", broadcasts(r));
+    nft_put_set(&r->out, "set own_addresses", "ifname . ipv4_addr", "", s.own);
+    nft_put_set(&r->out, "set own_addresses6", "ifname . ipv6_addr", "", s.own6);
     nft_put_set(&r->out, "set same", "ifname . ifname", "", s.same);
     nft_put_set(&r->out, "set hairpins", "ifname . ifname . ether_addr", "", s.hairpins);
     buf_puts(&r->out, "\tchain advert {\n\t\tiifname . @th,64,128 @advert_targets return\n");
     buf_puts(&r->out, buf_text(&s.target_ranges));
     buf_puts(&r->out, "\t\tdrop\n\t}\n");
+    buf_puts(&r->out, "\tchain own {\n"
+                      "\t\toifname . ip daddr @own_addresses return\n"
+                      "\t\toifname . ip6 daddr @own_addresses6 return\n");
+    buf_puts(&r->out, buf_text(&s.own_ranges));
+    buf_puts(&r->out, own_end);
     buf_puts(&r->out, chains);
     buf_puts(&r->out, buf_text(&s.ranges));
     buf_puts(&r->out, "\t\tdrop\n\t}\n}\n");
