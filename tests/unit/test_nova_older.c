@@ -199,6 +199,18 @@ static void whose_servers_are_listed(void **state)
     assert_string_equal(text(r, "servers/0/name"), "mine");
 }
 
+static void deleting_by_force(void **state)
+{
+    const char *id = boot_active("p", "a"), *none = "99999999-9999-4999-8999-999999999999";
+
+    expect(act("p", none, "{\"forceDelete\":null}"), 404);
+    expect(act("p", none, "{\"restore\":null}"), 404);
+    expect(act("p", id, "{\"restore\":null}"), 409);
+    expect(act("p:reader", id, "{\"forceDelete\":null}"), 403);
+    expect(act("p", id, "{\"forceDelete\":null}"), 202);
+    assert_true(row(id).deleting);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +221,7 @@ int main(void)
         NOVA_TEST(metadata_of_images),
         NOVA_TEST(hosts_of_old),
         NOVA_TEST(whose_servers_are_listed),
+        NOVA_TEST(deleting_by_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,26 @@ static int servers_unlock(struct cx *cx, struct req *rq)
     return reply_empty(rq);
 }
 
+/* Nothing is kept of what is deleted, so that force changes nothing, and nothing can be restored. */
+static int servers_force_delete(struct cx *cx, struct req *rq)
+{
+    struct server s;
+
+    TRY(nova_server(cx, rq, &s));
+    TRY(server_delete(cx, &s));
+    return reply_empty(rq);
+}
+
+static int servers_restore(struct cx *cx, struct req *rq)
+{
+    static const char *const states[] = { "soft-delete", NULL };
+    struct server s;
+
+    TRY(nova_server(cx, rq, &s));
+    TRY(server_check_state(cx, &s, "restore", states));
+    return reply_empty(rq);
+}
+
 struct state_in {
     const char *state;
 };
@@ -247,6 +267,8 @@ const struct route nova_action_routes[] = {
     { ACTION, servers_lock,    P "os-lock-server:lock",   MAY_MEMBER, &lock_body, OK(202), .action = "lock", .since = MV(2, 73) },
     { ACTION, servers_unlock,  P "os-lock-server:unlock", MAY_MEMBER, NULL, OK(202), .action = "unlock" },
     { ACTION, servers_reset_state, P "os-admin-actions:reset_state", MAY_ADMIN, &state_body, OK(202), .action = "os-resetState" },
+    { ACTION, servers_force_delete, P "os-deferred-delete:force",   MAY_MEMBER, NULL, OK(202), .action = "forceDelete" },
+    { ACTION, servers_restore,      P "os-deferred-delete:restore", MAY_MEMBER, NULL, OK(202), .action = "restore" },
     { ACTION, servers_create_image,  P "servers:create_image",   MAY_MEMBER, &image_body, OK(202), .action = "createImage" },
     { ACTION, servers_create_backup, P "os-create-backup", MAY_MEMBER, &backup_body, OK(202), .action = "createBackup" },
     { ACTION, servers_console_output, P "os-console-output", MAY_MEMBER, &output_body, OK(200), .action = "os-getConsoleOutput",

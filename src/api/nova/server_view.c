@@ -199,6 +199,12 @@ EMIT(emit_addresses)
     nova_put_networks(w, shown->nics.items, shown->nics.n, false);
 }
 
+EMIT(emit_brief_addresses)
+{
+    SHOWN(obj);
+    nova_put_networks(w, shown->nics.items, shown->nics.n, true);
+}
+
 /* clang-format off */
 #define T struct server
 const struct field nova_server_brief_view[] = {
@@ -213,12 +219,14 @@ const struct field nova_server_brief_view[] = {
     HOOK("flavor", .emit = emit_flavor_reference, .until = MV(2, 46)),                                  \
     HOOK("flavor", .emit = emit_flavor, .since = MV(2, 47)),                                            \
     TIME(T, created_at, AS("created")), TIME(T, updated_at, AS("updated")),                             \
-    HOOK("addresses", .emit = emit_addresses), STR(T, access_ip_v4, AS("accessIPv4")),                  \
+    STR(T, access_ip_v4, AS("accessIPv4")),                 \
     STR(T, access_ip_v6, AS("accessIPv6")), HOOK("links", .emit = emit_links),                          \
     STR(T, disk_config, AS("OS-DCF:diskConfig")),                                                       \
     BOOL(T, locked, .since = MV(2, 9)), STR(T, description, .since = MV(2, 19)),                        \
     JSON(T, tags, .since = MV(2, 26)), HOOK("trusted_image_certificates", .emit = emit_null, .since = MV(2, 63)), \
     STR(T, locked_reason, .since = MV(2, 73))
+#define ADDRESSES(first) HOOK("addresses", .emit = emit_addresses, .since = first)
+#define BRIEF_ADDRESSES(last) HOOK("addresses", .emit = emit_brief_addresses, .until = last)
 /* What GET shows besides, and PUT since 2.75. */
 #define DETAILS(first)                                                                                  \
     HOOK("OS-EXT-AZ:availability_zone", .emit = emit_zone, .since = first),                             \
@@ -238,8 +246,9 @@ const struct field nova_server_brief_view[] = {
     STR(T, kernel_id, AS("OS-EXT-SRV-ATTR:kernel_id"), .emit = emit_kernel, .admin = true, .since = LATER(first, MV(2, 3))), \
     STR(T, ramdisk_id, AS("OS-EXT-SRV-ATTR:ramdisk_id"), .emit = emit_ramdisk, .admin = true, .since = LATER(first, MV(2, 3))), \
     STR(T, root_device, AS("OS-EXT-SRV-ATTR:root_device_name"), .admin = true, .since = LATER(first, MV(2, 3))), \
-    STR(T, user_data, AS("OS-EXT-SRV-ATTR:user_data"), .admin = true, .since = LATER(first, MV(2, 3))), \
     HOOK("host_status", .emit = emit_host_status, .admin = true, .since = LATER(first, MV(2, 16)))
+/* What all but a rebuild shows, which has a name of its own for it. */
+#define USER_DATA(first) STR(T, user_data, AS("OS-EXT-SRV-ATTR:user_data"), .admin = true, .since = LATER(first, MV(2, 3)))
 #define LATER(a, b) ((a) > (b) ? (a) : (b))
 
 EMIT(emit_kernel)
@@ -253,11 +262,14 @@ EMIT(emit_ramdisk)
     jw_string(w, s->ramdisk_id ? s->ramdisk_id : "");
 }
 
-static const struct field detail_view[] = { COMMON, DETAILS(0), { 0 } };
-static const struct field changed_view[] = { COMMON, DETAILS(MV(2, 75)), { 0 } };
+static const struct field detail_view[] = { COMMON, ADDRESSES(0), DETAILS(0), USER_DATA(0), { 0 } };
+static const struct field changed_view[] = {
+    COMMON, BRIEF_ADDRESSES(MV(2, 74)), ADDRESSES(MV(2, 75)), DETAILS(MV(2, 75)), USER_DATA(MV(2, 75)), { 0 },
+};
 /* A rebuild tells earlier than PUT what it may have changed; its user data everybody who may rebuild sees. */
 static const struct field rebuilt_view[] = {
-    COMMON, STR(T, key_name, .since = MV(2, 54), .until = MV(2, 74)), STR(T, user_data, .since = MV(2, 57)), DETAILS(MV(2, 75)), { 0 },
+    COMMON, STR(T, key_name, .since = MV(2, 54), .until = MV(2, 74)), STR(T, user_data, .since = MV(2, 57)),
+    BRIEF_ADDRESSES(MV(2, 74)), ADDRESSES(MV(2, 75)), DETAILS(MV(2, 75)), { 0 },
 };
 static const struct field progress_view[] = { HOOK("progress", .emit = emit_progress), { 0 } };
 static const struct field fault_view[] = { HOOK("fault", .emit = emit_fault), { 0 } };
