@@ -23,6 +23,7 @@ struct guest_seen {
     bool disks;             /* all its files are there */
     bool overlay_left;      /* the overlay's file is there */
     bool files;             /* something of it is on disk */
+    bool small;             /* a disk is smaller than wanted, or one that came with a new size is missing */
 };
 
 struct hypervisor_facts {
@@ -64,7 +65,7 @@ struct hypervisor {
 struct storage {
     void *self;
     void (*free)(void *self);
-    /* Fills disks, overlay_left and files. */
+    /* Fills disks, overlay_left, files and small. */
     int (*see)(void *self, struct cx *cx, const struct wire_guest *guest, const char *guest_id,
                struct guest_seen *ret_seen);
     int (*list)(void *self, struct cx *cx, struct strs *ret_ids); /* of all guests with files */
@@ -73,6 +74,8 @@ struct storage {
                                 const char *guest_id);
     /* All disks of the guest are there, the images behind them too; an existing disk is never touched. */
     int (*make)(void *self, struct cx *cx, const struct wire_guest *guest, struct drive drive);
+    /* Of a guest that is off: its disks are as large as wanted; none shrinks. */
+    int (*grow)(void *self, struct cx *cx, const struct wire_guest *guest);
     int (*remove)(void *self, struct cx *cx, const char *guest_id);
     /* The frozen or unused root disk becomes a qcow2 of its own; '*ret_path' is the finished file. */
     int (*copy)(void *self, struct cx *cx, const char *guest_id, const char *image_id, const char **ret_path,

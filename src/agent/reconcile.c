@@ -4,7 +4,8 @@ const char *const guest_power_names[GUEST_POWER_N] = { "absent", "off", "on", "p
 
 /* clang-format off */
 const char *const step_names[STEP_KIND_N] = {
-    [STEP_NONE] = "none", [STEP_WAIT] = "wait", [STEP_RENEW] = "renew", [STEP_MAKE] = "make disks", [STEP_START] = "start",
+    [STEP_NONE] = "none", [STEP_WAIT] = "wait", [STEP_RENEW] = "renew", [STEP_MAKE] = "make disks",
+    [STEP_GROW] = "grow disks", [STEP_START] = "start",
     [STEP_ADOPT] = "adopt", [STEP_NOTE_OFF] = "note off", [STEP_NOTE_STOPPED] = "note stopped",
     [STEP_ASK_OFF] = "shut down", [STEP_STOP] = "stop", [STEP_PAUSE] = "pause", [STEP_RESUME] = "resume",
     [STEP_SAVE] = "suspend", [STEP_DROP_SAVE] = "drop saved memory", [STEP_ATTACH] = "attach port",
@@ -207,6 +208,12 @@ static struct step disks(const struct look *l)
     return just(STEP_MAKE);
 }
 
+/* Larger disks wait until nobody writes into them: the restart that a resize asks for comes first. */
+static struct step growth(const struct guest_seen *seen)
+{
+    return just(seen->small && !is_live(seen) && seen->power != GUEST_SUSPENDED ? STEP_GROW : STEP_NONE);
+}
+
 struct step reconcile_guest(const struct wire_guest *wanted, const struct guest_record *record,
                             const struct guest_seen *seen, const struct surroundings *around)
 {
@@ -222,6 +229,8 @@ struct step reconcile_guest(const struct wire_guest *wanted, const struct guest_
         s = overlay(seen);
     if (s.kind == STEP_NONE)
         s = disks(&l);
+    if (s.kind == STEP_NONE)
+        s = growth(seen);
     if (s.kind == STEP_NONE)
         s = power(&l);
     if (s.kind == STEP_NONE)

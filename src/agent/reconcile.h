@@ -10,6 +10,7 @@ enum step_kind {
     STEP_WAIT, /* something is under way; look again after wait_us or an event */
     STEP_RENEW, /* nothing is left of its old disks: note that new ones are to be made */
     STEP_MAKE, /* its disks */
+    STEP_GROW, /* its disks, after a resize */
     STEP_START,
     STEP_ADOPT,        /* it runs: note that */
     STEP_NOTE_OFF,     /* it went off by itself: note why */

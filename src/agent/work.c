@@ -337,6 +337,12 @@ static int forget(struct work *w, const struct step *s)
     return hv->forget(hv->self, w->cx, w->g->id);
 }
 
+static int grow(struct work *w, const struct step *s)
+{
+    struct storage *st = &w->a->drivers.storage;
+    return st->grow(st->self, w->cx, w->wanted);
+}
+
 static int remove_files(struct work *w, const struct step *s)
 {
     struct storage *st = &w->a->drivers.storage;
@@ -346,6 +352,7 @@ static int remove_files(struct work *w, const struct step *s)
 static int (*const steps[STEP_KIND_N])(struct work *w, const struct step *s) = {
     [STEP_RENEW] = renew,
     [STEP_MAKE] = make,
+    [STEP_GROW] = grow,
     [STEP_START] = start,
     [STEP_ADOPT] = adopt,
     [STEP_NOTE_OFF] = note_off,

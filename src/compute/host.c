@@ -124,3 +124,14 @@ int host_release(struct cx *cx, const char *host_id, const struct server *server
                       "servers_n=servers_n-1 WHERE id=$1",
                       ARGS(host_id, server->vcpus, server->ram_mib, disk_of(server)));
 }
+
+int host_reclaim(struct cx *cx, const char *host_id, const struct server *from, const struct server *to, bool force)
+{
+    int64_t vcpus = to->vcpus - from->vcpus, ram_mib = to->ram_mib - from->ram_mib, disk_gib = disk_of(to) - disk_of(from);
+
+    return store_exec(cx, &host_table,
+                      "UPDATE host SET used_vcpus=used_vcpus+$2, used_ram_mib=used_ram_mib+$3, used_disk_gib=used_disk_gib+$4 "
+                      "WHERE id=$1 AND ($7=1 OR (($2<=0 OR used_vcpus+$2<=cpus*$5) AND ($3<=0 OR used_ram_mib+$3<=ram_mib*$6/10) "
+                      "AND ($4<=0 OR used_disk_gib+$4<=disk_gib)))",
+                      ARGS(host_id, vcpus, ram_mib, disk_gib, CPU_OVERCOMMIT, RAM_OVERCOMMIT_TENTHS, (int)force));
+}

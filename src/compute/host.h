@@ -46,6 +46,9 @@ int host_remove(struct cx *cx, const char *id) MUST_CHECK;
 int host_claim(struct cx *cx, const char *host_id, const struct server *server) MUST_CHECK;
 /* Gives it back. */
 int host_release(struct cx *cx, const char *host_id, const struct server *server) MUST_CHECK;
+/* What is taken for 'from' is taken for 'to' from now on, which names the same server; returns 1, or 0 (and nothing changed)
+ * when it does not fit; with 'force' it always does. */
+int host_reclaim(struct cx *cx, const char *host_id, const struct server *from, const struct server *to, bool force) MUST_CHECK;
 /* What fits, with the overcommit of CPU (16) and RAM (1.5); disk is not overcommitted. */
 int64_t host_vcpus_cap(const struct host *host);
 int64_t host_ram_cap_mib(const struct host *host);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "compute/history.h"
 #include "compute/host.h"
+#include "compute/resize.h"
 #include "network/attach.h"
 
 int64_t power_deadline(const struct cx *cx, int64_t seconds)
@@ -121,6 +122,7 @@ static const struct stable *stable_of_want(const char *want)
 int server_reset_state(struct cx *cx, struct server *server, const char *state)
 {
     TRY(history_end(cx, server->id, NULL, "An admin reset the state."));
+    TRY(server_resize_forget(cx, server)); /* the size stays as it is */
     TRY(history_note(cx, server, "reset_state", "compute_reset_state", NULL)); /* what was under way is given up */
     server->vm_state = state;
     if (!server->deleting)
@@ -150,13 +152,20 @@ static int set_power(struct cx *cx, struct server *s, enum power_state power)
     return was_up != is_up ? network_set_active(cx, s->id, is_up) : 0;
 }
 
+/* It waits to be confirmed or reverted, whatever its power is. */
+static bool arrives_resized(const struct server *s)
+{
+    return server_is_resizing(s) || (str_eq(s->vm_state, "resized") && !s->task_state);
+}
+
 int server_arrived(struct cx *cx, struct server *server)
 {
     const struct stable *there = stable_of_want(server->want_power);
+    const char *state = arrives_resized(server) ? "resized" : there->vm_state;
     /* an error stays until somebody asks for something: what the host then does is only what it was told to go back to */
     bool recovers = !str_eq(server->vm_state, "error") || (server->task_state && !is_image_task(server));
 
-    if (str_eq(server->vm_state, there->vm_state) && server->power_state == (int)there->power && !server->deadline_us &&
+    if (str_eq(server->vm_state, state) && server->power_state == (int)there->power && !server->deadline_us &&
         (!server->task_state || is_image_task(server)))
         return 0;
     if (!recovers && server->power_state == (int)there->power && !server->deadline_us)
@@ -165,7 +174,7 @@ int server_arrived(struct cx *cx, struct server *server)
     server->deadline_us = 0;
     server->step = NULL;
     if (recovers) {
-        server->vm_state = there->vm_state;
+        server->vm_state = state;
         if (!is_image_task(server))
             server->task_state = NULL;
         server->fault_code = 0;
@@ -190,7 +199,7 @@ static const char *want_before(const struct server *s)
     for (size_t i = 0; i < N_ELEMENTS(stables); i++)
         if (str_eq(stables[i].vm_state, s->vm_state))
             return stables[i].want;
-    return "off";
+    return str_eq(s->vm_state, "resized") ? s->want_power : "off";
 }
 
 static int lose_place(struct cx *cx, struct server *s)
@@ -213,6 +222,7 @@ int server_failed(struct cx *cx, struct server *server, const char *message, con
     if (known)
         return server_save(cx, server);
     TRY(history_end(cx, server->id, NULL, message));
+    TRY(server_resize_undo(cx, server));
     server->deadline_us = 0;
     server->gen++;
     if (!server->deleting) {
@@ -233,7 +243,7 @@ int server_went_off(struct cx *cx, struct server *server, bool crashed)
     TRY(history_note(cx, server, "stop", crashed ? "guest_crashed" : "guest_shut_down",
                      crashed ? "The guest crashed. Its console log may say why; start it again when it is mended." : NULL));
     TRY(set_power(cx, server, crashed ? POWER_CRASHED : POWER_OFF));
-    server->vm_state = "stopped";
+    server->vm_state = arrives_resized(server) ? "resized" : "stopped";
     server->task_state = is_image_task(server) ? server->task_state : NULL;
     server->want_power = "off";
     server->deadline_us = 0;

@@ -43,6 +43,15 @@ static int take_deleting(struct cx *cx, struct server *s, const struct wire_sync
     return 0;
 }
 
+/* What a step says about how far a transition is, in Nova's names. */
+static const struct {
+    const char *task, *step, *next;
+} step_tasks[] = {
+    { "rebuilding", "make disks", "rebuild_spawning" }, { "resize_prep", "shut down", "resize_migrating" },
+    { "resize_prep", "stop", "resize_migrating" },      { "resize_prep", "grow disks", "resize_finish" },
+    { "resize_migrating", "grow disks", "resize_finish" }, { "resize_migrating", "start", "resize_finish" },
+};
+
 static int take_step(struct cx *cx, struct server *s, const char *step)
 {
     if (!step || str_eq(s->step, step))
@@ -50,8 +59,9 @@ static int take_step(struct cx *cx, struct server *s, const char *step)
     s->step = step;
     if (str_eq(s->vm_state, "building") && (!s->task_state || str_eq(s->task_state, "scheduling")))
         s->task_state = "spawning";
-    if (str_eq(s->task_state, "rebuilding") && str_eq(step, "make disks")) /* the old ones are gone */
-        s->task_state = "rebuild_spawning";
+    for (size_t i = 0; i < N_ELEMENTS(step_tasks); i++)
+        if (str_eq(s->task_state, step_tasks[i].task) && str_eq(step, step_tasks[i].step))
+            s->task_state = step_tasks[i].next;
     return server_save(cx, s);
 }
 

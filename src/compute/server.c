@@ -66,6 +66,7 @@ static const struct {
 } statuses[] = {
     { "building", "BUILD" }, { "active", "ACTIVE" },       { "stopped", "SHUTOFF" },
     { "paused", "PAUSED" },  { "suspended", "SUSPENDED" }, { "error", "ERROR" },
+    { "resized", "VERIFY_RESIZE" },
 };
 /* Transitions that have a name of their own, whatever the state is (or in that one state only). */
 static const struct {
@@ -73,6 +74,8 @@ static const struct {
 } task_statuses[] = {
     { "rebooting", "REBOOT", "active" }, { "rebooting_hard", "HARD_REBOOT", "active" },
     { "rebuilding", "REBUILD", NULL },   { "rebuild_spawning", "REBUILD", NULL },
+    { "resize_prep", "RESIZE", NULL },   { "resize_migrating", "RESIZE", NULL },
+    { "resize_finish", "RESIZE", NULL }, { "resize_reverting", "REVERT_RESIZE", NULL },
 };
 
 const char *server_status(const struct server *server)

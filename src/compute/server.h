@@ -15,7 +15,7 @@ enum power_state { POWER_NONE = 0, POWER_RUNNING = 1, POWER_PAUSED = 3, POWER_OF
 struct server {
     const char *id, *project_id, *user_id, *user_name; /* user_name: the creator's, for the guest's login */
     const char *name, *hostname, *description;
-    const char *vm_state;   /* "building", "active", "stopped", "paused", "suspended", "error" */
+    const char *vm_state;   /* "building", "active", "stopped", "paused", "suspended", "resized", "error" */
     const char *task_state; /* Nova's name of the transition, or NULL when there is none */
     int power_state;        /* enum power_state */
 

@@ -103,11 +103,22 @@ def rebuild(life, server):
         raise Failure('the server was rebuilt, and does not run of it')
 
 
+def resize(life, server):
+    """A larger disk and more memory by one restart, then confirmed."""
+    change(life, server, {'resize': {'flavorRef': life.template.larger}}, 'resized',
+           lambda: row(life, server, 'flavor_id') == life.template.larger)
+    if life.world.sizes[server] != 1 or life.world.guests[server]['power'] != 'on':
+        raise Failure('the server was resized, its disk or its guest is not')
+    life.do(server, {'confirmResize': None}, lambda: True if row(life, server, 'vm_state') == 'active' else None)
+    until(life, server, 'active')
+
+
 def change_and_delete(life):
     server, port, floating = build(life)
     change(life, server, {'reboot': {'type': 'HARD'}}, 'active', lambda: row(life, server, 'boot_n') == 1)
     image = snapshot(life, server)
     rebuild(life, server)
+    resize(life, server)
     change(life, server, {'os-stop': None}, 'stopped', lambda: row(life, server, 'want_power') == 'off')
     if life.world.guests[server]['power'] != 'off':
         raise Failure('the server is stopped, its guest is not')
@@ -117,7 +128,7 @@ def change_and_delete(life):
 
 
 # name -> (what is done, how often its guest is started)
-STORIES = {'create': (create_and_delete, 1), 'change': (change_and_delete, 4)}
+STORIES = {'create': (create_and_delete, 1), 'change': (change_and_delete, 5)}
 
 # ---- what must hold ----
 

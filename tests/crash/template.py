@@ -41,6 +41,9 @@ class Template:
         cloud.call('POST', '/compute/v2.1/os-keypairs', self.token, {'keypair': {'name': 'key', 'public_key': KEY}})
         flavors = cloud.call('GET', '/compute/v2.1/flavors/detail', self.token).json['flavors']
         self.flavor = min(flavors, key=lambda f: (f['ram'], f['disk']))['id']
+        answer = cloud.call('POST', '/compute/v2.1/flavors', cloud.token('admin'),
+                            {'flavor': {'name': 'larger', 'ram': 300, 'vcpus': 1, 'disk': 1}})
+        self.larger = answer.json['flavor']['id']
         networks = {n['router:external']: n['id'] for n in cloud.call('GET', '/network/v2.0/networks', self.token).json['networks']}
         self.public, self.private = networks[True], networks[False]
         groups = cloud.call('GET', '/network/v2.0/security-groups', self.token)  # makes the project's default group

@@ -12,7 +12,7 @@ KINDS = {'CONFLICT': 5, 'UNAVAILABLE': 9}  # of base/cx.h: what no repetition me
 class World:
     def __init__(self, copy_of=''):
         self.lock = threading.Lock()
-        self.guests, self.disks, self.overlays = {}, {}, set()
+        self.guests, self.disks, self.sizes, self.overlays = {}, {}, {}, set()
         self.taps, self.network = set(), set()  # network: leases, rules, floating addresses
         self.wrong, self.deeds, self.starts, self.copies = [], [], 0, 0
         self.faults, self.delays = {}, {}
@@ -64,7 +64,8 @@ class World:
         if verb == 'see':
             return self.see(g)
         if verb == 'disks':
-            return '0 %d %d %d' % (guest_id in self.disks, guest_id in self.overlays, guest_id in self.disks)
+            small = guest_id in self.disks and self.sizes[guest_id] < int(args[0])
+            return '0 %d %d %d %d' % (guest_id in self.disks, guest_id in self.overlays, guest_id in self.disks, small)
         if verb == 'guests':
             return '0 ' + ' '.join(self.guests)
         if verb == 'files':
@@ -74,7 +75,11 @@ class World:
             return self.apply_network(args)
         if verb == 'make':
             self.must(not live, 'disks made under a running guest')
-            self.disks.setdefault(guest_id, args[0] if args else 'empty')  # an existing disk is never touched
+            if guest_id not in self.disks:  # an existing disk is never touched
+                self.disks[guest_id], self.sizes[guest_id] = args[1] if args[1:] else 'empty', int(args[0])
+        elif verb == 'grow':
+            self.must(not live and guest_id not in self.overlays, 'a disk grew under its writer')
+            self.sizes[guest_id] = max(self.sizes[guest_id], int(args[0]))
         elif verb == 'start':
             self.must(guest_id in self.disks, 'start without a disk')
             self.must(all(t in self.taps for t in args), 'start before the taps')

@@ -56,6 +56,7 @@ static void start(struct model *m)
 {
     assert_true(m->seen.disks);
     assert_false(m->seen.overlay_left && m->seen.power != GUEST_SUSPENDED);
+    assert_false(m->seen.small && m->seen.power != GUEST_SUSPENDED);
     if (m->seen.power != GUEST_SUSPENDED) {
         m->record.boot_n = m->wanted.boot_n;
         plug_wanted(m);
@@ -105,6 +106,10 @@ static void apply(struct model *m, const struct step *s)
         break;
     case STEP_MAKE:
         m->seen.disks = m->seen.files = true;
+        break;
+    case STEP_GROW:
+        assert_true(m->seen.disks && !live(m) && !m->seen.overlay_left && m->seen.power != GUEST_SUSPENDED);
+        m->seen.small = false;
         break;
     case STEP_START:
         start(m);
@@ -176,7 +181,7 @@ static void apply(struct model *m, const struct step *s)
         break;
     case STEP_REMOVE:
         assert_true(m->seen.power == GUEST_ABSENT || (m->exists && m->seen.power == GUEST_OFF && m->record.disk_n < m->wanted.disk_n));
-        m->seen.files = m->seen.disks = m->seen.overlay_left = false;
+        m->seen.files = m->seen.disks = m->seen.overlay_left = m->seen.small = false;
         break;
     default:
         fail_msg("step %s", step_names[s->kind]);
@@ -201,6 +206,7 @@ static void make_up(struct model *m)
     m->seen.power = (enum guest_power)pick(GUEST_POWER_N);
     m->seen.disks = m->seen.power != GUEST_ABSENT || pick(2);
     m->seen.files = m->seen.disks || pick(2);
+    m->seen.small = m->seen.disks && pick(2);
     m->record = (struct guest_record){ .boot_n = pick(2),
                                        .disk_n = pick(2),
                                        .running = pick(2),
@@ -296,6 +302,11 @@ static void test_table(void **state)
           { .failed = true, .failed_gen = 5, .built = true },
           STEP_NONE },
         { "on", { .power = GUEST_OFF, .disks = true }, { .failed = true, .failed_gen = 4 }, STEP_START },
+        /* disks grow when nobody writes into them, and before anybody does again */
+        { "on", { .power = GUEST_ON, .disks = true, .small = true }, { .running = true }, STEP_NONE },
+        { "on", { .power = GUEST_OFF, .disks = true, .small = true }, { .built = true }, STEP_GROW },
+        { "off", { .power = GUEST_OFF, .disks = true, .small = true }, { .built = true }, STEP_GROW },
+        { "suspended", { .power = GUEST_SUSPENDED, .disks = true, .small = true }, { .built = true }, STEP_NONE },
         /* a paused guest can't hear */
         { "off", { .power = GUEST_PAUSED, .disks = true }, { 0 }, STEP_STOP },
         { "hibernate", { .power = GUEST_OFF, .disks = true }, { 0 }, STEP_FAIL },

@@ -199,6 +199,62 @@ static void whose_servers_are_listed(void **state)
     assert_string_equal(text(r, "servers/0/name"), "mine");
 }
 
+static void security_groups_of_old(void **state)
+{
+    struct reply r;
+
+    expect(r = call("p", "GET", "/os-security-groups", NULL), 200); /* makes the default one */
+    assert_string_equal(text(r, "security_groups/0/name"), "default");
+    expect(call("p", "DELETE", P("/os-security-groups/%s", text(r, "security_groups/0/id")), NULL), 400);
+    expect(r = call("q", "POST", "/os-security-groups", "{\"security_group\":{\"name\":\" web \",\"description\":\"d\"}}"), 200);
+    assert_string_equal(text(r, "security_group/name"), " web ");
+    const char *rule = P("{\"security_group_rule\":{\"parent_group_id\":\"%s\",\"ip_protocol\":\"tcp\",\"from_port\":80,\"to_port\":80}}",
+                         text(r, "security_group/id"));
+    expect(call("q", "POST", "/os-security-group-rules", rule), 200);
+    expect(call("q", "POST", "/os-security-group-rules", rule), 400);
+    expect(call("q", "POST", "/os-security-groups", "{\"security_group\":{\"name\":\"  \",\"description\":\"d\"}}"), 400);
+    expect(r = call("p", "GET", "/os-security-groups?all_tenants=true", NULL), 200);
+    assert_int_equal(json_array_size(at(r, "security_groups")), 1);
+    expect(r = call("p:admin", "GET", "/os-security-groups?all_tenants=true", NULL), 200);
+    assert_true(json_array_size(at(r, "security_groups")) > 2);
+    expect(call("p:reader", "GET", "/os-security-groups", NULL), 200);
+}
+
+static void lists_of_old(void **state)
+{
+    static const char *const yes[] = { "t", "true", "yes", "1" }, *const no[] = { "f", "false", "no", "0" };
+    struct reply r;
+
+    for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
+        expect(r = call("p:admin", "GET", P("/flavors?is_public=%s", yes[i]), NULL), 200);
+        assert_true(json_array_size(at(r, "flavors")) > 0);
+        expect(r = call("p:admin", "GET", P("/flavors?is_public=%s", no[i]), NULL), 200);
+        assert_int_equal(json_array_size(at(r, "flavors")), 0);
+    }
+    expect(call("p:admin", "GET", "/flavors?is_public=perhaps", NULL), 400);
+    boot_active("p", "a");
+    expect(r = call("p", "GET", "/servers?limit=0", NULL), 200);
+    assert_int_equal(json_array_size(at(r, "servers")), 0);
+    expect(call("p:admin", "GET", "/os-simple-tenant-usage/", NULL), 404); /* of no project */
+    expect(call("p", "GET", "/", NULL), 200);
+    expect(r = call("p", "GET", "/extensions", NULL), 200);
+    assert_true(json_array_size(at(r, "extensions")) > 10);
+    expect(r = call("p", "GET", "/extensions/os-consoles", NULL), 200);
+    assert_string_equal(text(r, "extension/alias"), "os-consoles");
+    expect(call("p", "GET", "/extensions/os-volumes", NULL), 404);
+    expect(r = call("p", "GET", "/os-networks", NULL), 200);
+    const char *id = text(r, "networks/0/id");
+    assert_non_null(text(r, "networks/0/label"));
+    assert_true(text(r, "networks/0/cidr") || text(r, "networks/1/cidr")); /* of an external one tenants see none */
+    expect(r = call("p", "GET", P("/os-networks/%s", id), NULL), 200);
+    assert_string_equal(text(r, "network/id"), id);
+    expect(r = call("p", "GET", P("/os-tenant-networks/%s", id), NULL), 200);
+    assert_int_equal(json_object_size(at(r, "network")), 3);
+    expect(call("p", "GET", "/os-tenant-networks", NULL), 200);
+    expect(call("p", "GET", "/os-networks/99999999-9999-4999-8999-999999999999", NULL), 404);
+    expect(call_mv("2.36", "p", "GET", "/v2.1/os-networks", NULL), 404);
+}
+
 static void deleting_by_force(void **state)
 {
     const char *id = boot_active("p", "a"), *none = "99999999-9999-4999-8999-999999999999";
@@ -221,6 +277,8 @@ int main(void)
         NOVA_TEST(metadata_of_images),
         NOVA_TEST(hosts_of_old),
         NOVA_TEST(whose_servers_are_listed),
+        NOVA_TEST(security_groups_of_old),
+        NOVA_TEST(lists_of_old),
         NOVA_TEST(deleting_by_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

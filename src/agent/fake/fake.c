@@ -181,18 +181,19 @@ static int hv_merge(void *self, struct cx *cx, const char *id, const struct gues
 
 /* ---- disks ---- */
 
-/* The answer: "0 DISKS OVERLAY FILES" */
+/* The answer: "0 DISKS OVERLAY FILES SMALL" */
 static int st_see(void *self, struct cx *cx, const struct wire_guest *g, const char *id,
                   struct guest_seen *ret_seen)
 {
     const char *text = NULL;
-    int disks = 0, overlay = 0, files = 0;
-    TRY(ask(self, cx, cx_printf(cx, "disks %s", id), &text));
-    if (sscanf(text, "%d %d %d", &disks, &overlay, &files) != 3)
+    int disks = 0, overlay = 0, files = 0, small = 0;
+    TRY(ask(self, cx, cx_printf(cx, "disks %s %lld", id, g ? (long long)g->root_gib : 0), &text));
+    if (sscanf(text, "%d %d %d %d", &disks, &overlay, &files, &small) != 4)
         return fail(cx, KIND_INTERNAL, "The fake world says \"%s\"", text);
     ret_seen->disks = disks;
     ret_seen->overlay_left = overlay;
     ret_seen->files = files;
+    ret_seen->small = small;
     return 0;
 }
 
@@ -210,7 +211,11 @@ static struct guest_files st_files(void *self, struct cx *cx, const struct wire_
 
 static int st_make(void *self, struct cx *cx, const struct wire_guest *g, struct drive drive)
 {
-    return verb(self, cx, "make", g->id, g->image ? g->image->id : NULL);
+    return verb(self, cx, "make", g->id, cx_printf(cx, "%lld %s", (long long)g->root_gib, g->image ? g->image->id : ""));
+}
+static int st_grow(void *self, struct cx *cx, const struct wire_guest *g)
+{
+    return verb(self, cx, "grow", g->id, cx_printf(cx, "%lld", (long long)g->root_gib));
 }
 static int st_remove(void *self, struct cx *cx, const char *id)
 {
@@ -336,7 +341,7 @@ int fake_new(struct cx *cx, const char *socket_path, const char *state_dir,
         .hypervisor = { f, fake_free, hv_facts, hv_see, hv_list, hv_start, hv_ask_off, hv_stop, hv_pause,
                         hv_resume, hv_save, hv_drop_save, hv_forget, hv_attach, hv_detach, hv_freeze,
                         hv_merge },
-        .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_remove, st_copy, st_drop_copy,
+        .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_grow, st_remove, st_copy, st_drop_copy,
                      st_sweep_copies, st_sweep_images, st_merge, st_drop_overlay },
         .network = { f, free_nothing, nw_apply, nw_see, nw_teardown },
     };

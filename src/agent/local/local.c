@@ -15,7 +15,7 @@
 #include "base/crash.h"
 #include "base/env.h"
 
-enum { QCOW2_MAGIC = 0x514649fb, COPY_MS = 3600 * 1000, CREATE_MS = 60 * 1000, IMAGE_KEEP_S = 24 * 3600 };
+enum { QCOW2_MAGIC = 0x514649fb, QCOW2_SIZE_OFFSET = 24, COPY_MS = 3600 * 1000, CREATE_MS = 60 * 1000, IMAGE_KEEP_S = 24 * 3600 };
 static const int64_t GIB = (int64_t)1 << 30, MIB = 1 << 20;
 
 struct local {
@@ -254,6 +254,15 @@ static int make_sparse(struct cx *cx, const char *path, int64_t bytes)
     return file_publish(cx, part, path);
 }
 
+static int grow_sparse(struct cx *cx, const char *path, int64_t bytes)
+{
+    if (!file_exists(path))
+        return make_sparse(cx, path, bytes);
+    if (truncate(path, bytes) < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't make the disk %s larger: %s", path, strerror(errno));
+    return 0;
+}
+
 static int make_swap(struct cx *cx, const char *path, int64_t bytes)
 {
     const char *part = part_of(cx, path);
@@ -311,6 +320,39 @@ static int local_make(void *self, struct cx *cx, const struct wire_guest *g, str
     return 0;
 }
 
+/* The virtual size in the head of a qcow2 file, whatever is behind it; 0: unreadable. */
+static int64_t virtual_bytes(const char *path)
+{
+    uint64_t size = 0;
+    CLEAN_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &size, sizeof size, QCOW2_SIZE_OFFSET) != sizeof size)
+        return 0;
+    return (int64_t)be64toh(size);
+}
+
+static bool is_small(const struct guest_files *f, const struct wire_guest *g)
+{
+    return virtual_bytes(f->root) < g->root_gib * GIB || (f->ephemeral && file_size(f->ephemeral) < g->ephemeral_gib * GIB) ||
+           (f->swap && file_size(f->swap) < g->swap_mib * MIB);
+}
+
+/* Swap is nobody's data: it is made anew. */
+static int local_grow(void *self, struct cx *cx, const struct wire_guest *g)
+{
+    struct guest_files f = local_files(self, cx, g, g->id);
+    const char *size = cx_printf(cx, "%lld", (long long)(g->root_gib * GIB));
+    const char *const argv[] = { "qemu-img", "resize", "-q", "-f", "qcow2", f.root, size, NULL };
+    if (f.ephemeral && file_size(f.ephemeral) < g->ephemeral_gib * GIB)
+        TRY(grow_sparse(cx, f.ephemeral, g->ephemeral_gib * GIB));
+    if (f.swap && file_size(f.swap) < g->swap_mib * MIB)
+        TRY(make_swap(cx, f.swap, g->swap_mib * MIB));
+    crash_point("before disk grows");
+    if (virtual_bytes(f.root) < g->root_gib * GIB)
+        TRY(child_must(cx, argv, NULL, CREATE_MS));
+    crash_point("after disk grows");
+    return 0;
+}
+
 static int local_remove(void *self, struct cx *cx, const char *guest_id)
 {
     const char *dir = guest_dir(self, cx, guest_id);
@@ -330,6 +372,7 @@ static int local_see(void *self, struct cx *cx, const struct wire_guest *g, cons
         file_exists(f.root) &&
         (!g || ((!f.kernel || file_exists(f.kernel)) && (!f.ramdisk || file_exists(f.ramdisk))));
     ret_seen->overlay_left = file_exists(f.overlay);
+    ret_seen->small = g && ret_seen->disks && is_small(&f, g);
     return 0;
 }
 
@@ -438,6 +481,7 @@ int local_new(struct cx *cx, const struct local_config *config, struct storage *
         .list = local_list,
         .files = local_files,
         .make = local_make,
+        .grow = local_grow,
         .remove = local_remove,
         .copy = local_copy,
         .drop_copy = local_drop_copy,

@@ -111,10 +111,9 @@ static void add_allowed(struct req *rq, struct buf *allow, const char *method)
         buf_printf(allow, "%s%s", allow->len ? ", " : "", method);
 }
 
-/* A slash at the end with a verb that the collection does not know: the id is what is missing. */
-static int no_route(struct req *rq, struct buf *allow, bool has_slash)
+static int no_route(struct req *rq, struct buf *allow)
 {
-    if (!allow->len || has_slash)
+    if (!allow->len)
         return fail(&rq->cx, KIND_NOT_FOUND, "The resource could not be found.");
     reply_header(rq, "Allow", buf_text(allow));
     int r = fail(&rq->cx, KIND_INVALID, "The method %.16s is not allowed for this resource.", rq->http->method);
@@ -134,7 +133,6 @@ int req_match(struct req *rq)
         n_path--; /* clients end collection URLs with a slash or not */
     TRY(req_microversion(rq));
     size_t n = n_path - (size_t)(rq->path - rq->http->path);
-    bool has_slash = n && n_path < strlen(rq->http->path);
     const char *rest = n ? rq->path : "/";
     n = n ? n : 1;
     for (const struct route *const *t = rq->face->tables; *t; t++)
@@ -151,7 +149,7 @@ int req_match(struct req *rq)
             rq->route = r; /* one of several actions: the body decides later */
             return 0;
         }
-    return no_route(rq, &allow, has_slash);
+    return no_route(rq, &allow);
 }
 
 /* ---- microversions ---- */

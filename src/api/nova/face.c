@@ -107,19 +107,6 @@ static int versions_show(struct cx *cx, struct req *rq)
     return show_version(rq, &versions[1]);
 }
 
-/* What old clients ask before they use an extension; all of them are part of v2.1, so that there is none to list. */
-static int extensions_list(struct cx *cx, struct req *rq)
-{
-    struct jwriter *w = reply_writer(rq);
-
-    jw_object(w);
-    jw_key(w, "extensions");
-    jw_array(w);
-    jw_end(w);
-    jw_end(w);
-    return reply_written(rq);
-}
-
 /* clang-format off */
 static const struct route root_routes[] = {
     { "GET", "/", versions_list, "versions", MAY_ANYBODY, NULL, OK(200), .mode = MODE_LOCAL },
@@ -127,7 +114,6 @@ static const struct route root_routes[] = {
 };
 const struct route nova_version_routes[] = {
     { "GET", "/", versions_show, "versions", MAY_ANYBODY, NULL, OK(200), .mode = MODE_LOCAL },
-    { "GET", "/extensions", extensions_list, "os_compute_api:extensions", MAY_READER, NULL, OK(200) },
     { 0 },
 };
 
@@ -137,10 +123,10 @@ static const struct route version_2_routes[] = {
 };
 
 #define TABLES                                                                                               \
-    nova_create_routes, nova_server_routes, nova_action_routes, nova_rebuild_routes, nova_metadata_routes, nova_tag_routes, nova_interface_routes, \
+    nova_create_routes, nova_server_routes, nova_action_routes, nova_rebuild_routes, nova_resize_routes, nova_metadata_routes, nova_tag_routes, nova_interface_routes, \
         nova_history_routes, nova_flavor_routes, nova_keypair_routes, nova_host_routes, nova_aggregate_routes, \
         nova_group_routes, nova_quota_routes, nova_password_routes, nova_usage_routes, nova_security_group_routes, nova_image_routes, \
-        nova_floating_routes, nova_os_hosts_routes, NULL
+        nova_floating_routes, nova_os_hosts_routes, nova_networks_routes, nova_extension_routes, NULL
 static const struct route *const root_tables[] = { root_routes, NULL };
 static const struct route *const tables[] = { nova_version_routes, TABLES };
 static const struct route *const version_2_tables[] = { version_2_routes, TABLES };
@@ -157,6 +143,7 @@ const struct face nova_face = {
     .mv_service = "compute",
     .mv_legacy_header = "X-OpenStack-Nova-API-Version",
     .request_id_header = "X-Compute-Request-Id",
+    .slash_counts = true, /* "/images/" is an image without an id */
     .error = write_error,
 };
 
@@ -170,5 +157,6 @@ const struct face nova_version_2_face = {
     .mv_service = "compute",
     .mv_ignored = true,
     .request_id_header = "X-Compute-Request-Id",
+    .slash_counts = true, /* "/images/" is an image without an id */
     .error = write_error,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/nova/nova.h"
+#include "base/text.h"
 
 #define EMIT(name) static void name(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
 
@@ -80,11 +81,9 @@ static int read_scope(struct cx *cx, struct req *rq, enum flavor_scope *ret_scop
     }
     if (strcasecmp(s, "none") == 0)
         *ret_scope = FLAVORS_ALL;
-    else if (strcasecmp(s, "true") == 0 || strcasecmp(s, "false") == 0 || strcmp(s, "1") == 0 || strcmp(s, "0") == 0 ||
-             strcasecmp(s, "t") == 0 || strcasecmp(s, "f") == 0) {
-        is_public = strcasecmp(s, "true") == 0 || strcmp(s, "1") == 0 || strcasecmp(s, "t") == 0;
+    else if (text_to_bool(s, &is_public))
         *ret_scope = is_public ? FLAVORS_PUBLIC : FLAVORS_PRIVATE;
-    } else
+    else
         return fail(cx, KIND_INVALID, "Invalid is_public filter [%.32s]", s);
     return 0;
 }

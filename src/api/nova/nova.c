@@ -168,6 +168,20 @@ int nova_parse_refused(struct cx *cx, const struct field *f, const struct json_t
     return fail(cx, KIND_INVALID, "%s is not supported here: %s", f->name, f->expected);
 }
 
+int nova_read_flavor_reference(struct cx *cx, const struct json_t *value, const char **ret_id)
+{
+    const char *s = json_string_value(value);
+    const char *slash = s ? strrchr(s, '/') : NULL;
+
+    if (json_is_integer(value))
+        s = cx_printf(cx, "%lld", (long long)json_integer_value(value));
+    s = slash ? slash + 1 : s;
+    if (str_empty(s) || strlen(s) > 255)
+        return fail(cx, KIND_INVALID, "Invalid flavorRef provided.");
+    *ret_id = s;
+    return 0;
+}
+
 bool nova_is_name(const char *s)
 {
     for (const unsigned char *p = (const unsigned char *)s; *p; p++)

@@ -3,10 +3,11 @@
 #include "api/core/route.h"
 #include "compute/server.h"
 
-extern const struct route nova_version_routes[], nova_server_routes[], nova_create_routes[], nova_action_routes[], nova_rebuild_routes[],
+extern const struct route nova_version_routes[], nova_server_routes[], nova_create_routes[], nova_action_routes[], nova_rebuild_routes[], nova_resize_routes[],
     nova_metadata_routes[], nova_tag_routes[], nova_interface_routes[], nova_history_routes[], nova_flavor_routes[],
     nova_keypair_routes[], nova_host_routes[], nova_aggregate_routes[], nova_group_routes[], nova_quota_routes[],
-    nova_password_routes[], nova_usage_routes[], nova_security_group_routes[], nova_image_routes[], nova_floating_routes[], nova_os_hosts_routes[];
+    nova_password_routes[], nova_usage_routes[], nova_security_group_routes[], nova_image_routes[], nova_floating_routes[], nova_os_hosts_routes[],
+    nova_networks_routes[], nova_extension_routes[];
 
 #define NOVA_MOUNT "/compute/v2.1"
 enum { NOVA_PAGE_MAX = 1000, NOVA_USER_DATA_MAX = 65535, NOVA_ADMIN_PASS_CHARACTERS = 12 };
@@ -40,6 +41,8 @@ int nova_parse_refused(struct cx *cx, const struct field *f, const struct json_t
 int nova_read_metadata(struct cx *cx, struct req *rq, struct strmap *ret_map) MUST_CHECK;
 /* 'old' with what 'new' says over it. */
 struct strmap nova_merge(struct cx *cx, struct strmap old, struct strmap new);
+/* A flavorRef: an id, as text or number, or a URL that ends in one.  Errors: INVALID. */
+int nova_read_flavor_reference(struct cx *cx, const struct json_t *value, const char **ret_id) MUST_CHECK;
 bool nova_is_name(const char *s);   /* printable, no space at either end */
 bool nova_is_key(const char *s);    /* of metadata */
 bool nova_is_base64(const char *s);

@@ -79,6 +79,15 @@ static void put_group(struct jwriter *w, const struct group *g, struct list grou
     jw_end(w);
 }
 
+/* Names may have spaces at their ends. */
+static bool is_group_name(const char *s)
+{
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++)
+        if (*p < ' ' || *p == 0x7f)
+            return false;
+    return s[strspn(s, " ")] != 0;
+}
+
 /* All groups of the caller's project: rules name others of them. */
 static int own_groups(struct cx *cx, struct list *ret_groups)
 {
@@ -122,9 +131,13 @@ static int reply_group(struct cx *cx, struct req *rq, const struct group *g)
 
 static int groups_list(struct cx *cx, struct req *rq)
 {
+    struct query everybodys = { 0 };
+    const char *id;
     struct list all;
 
-    TRY(own_groups(cx, &all));
+    if (cx->who->project_id)
+        TRY(group_ensure_default(cx, cx->who->project_id, &id));
+    TRY(cx->who->is_admin && req_query_bool(rq, "all_tenants") ? group_list(cx, &everybodys, &all) : own_groups(cx, &all));
     return reply_groups(rq, all, all);
 }
 
@@ -141,7 +154,7 @@ struct group_in {
 };
 /* clang-format off */
 static const struct field group_fields[] = {
-    STR(struct group_in, name, .required = true, .min = 1, .max = 255, .check = nova_is_name),
+    STR(struct group_in, name, .required = true, .min = 1, .max = 255, .check = is_group_name),
     STR(struct group_in, description, .required = true, .nullable = true, .max = 255), { 0 },
 };
 /* clang-format on */
@@ -212,7 +225,10 @@ static int rules_create(struct cx *cx, struct req *rq)
     };
     if (!in->group_id && !r.protocol)
         return fail(cx, KIND_INVALID, "Ip protocol, from and to ports, or a source group are needed.");
-    TRY(group_rule_add(cx, &r));
+    int added = group_rule_add(cx, &r);
+    if (added < 0 && cx->kind == KIND_CONFLICT)
+        cx->kind = KIND_INVALID; /* there already: 400 here */
+    TRY(added);
     TRY(own_groups(cx, &all));
     struct jwriter *w = reply_writer(rq);
     jw_object(w);
@@ -322,7 +338,8 @@ static int servers_remove_group(struct cx *cx, struct req *rq)
 #define ACTION "POST", "/servers/{id}/action"
 /* clang-format off */
 const struct route nova_security_group_routes[] = {
-    { "GET",    "/os-security-groups",           groups_list,   P "get",    MAY_READER, NULL, OK(200), .until = MV(2, 35) },
+    { "GET",    "/os-security-groups",           groups_list,   P "get",    MAY_READER, NULL, OK(200), .until = MV(2, 35),
+      .mode = MODE_WRITE /* makes the default group */ },
     { "POST",   "/os-security-groups",           groups_create, P "create", MAY_MEMBER, &group_body, OK(200), .until = MV(2, 35) },
     { "GET",    "/os-security-groups/{id}",      groups_show,   P "show",   MAY_READER, NULL, OK(200), .until = MV(2, 35) },
     { "PUT",    "/os-security-groups/{id}",      groups_change, P "update", MAY_MEMBER, &group_body, OK(200), .until = MV(2, 35) },

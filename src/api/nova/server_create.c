@@ -95,16 +95,7 @@ static int parse_image(struct cx *cx, const struct field *f, const struct json_t
 
 static int parse_flavor(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
 {
-    const char *s = json_string_value(value);
-    const char *slash = s ? strrchr(s, '/') : NULL;
-
-    if (json_is_integer(value))
-        s = cx_printf(cx, "%lld", (long long)json_integer_value(value));
-    s = slash ? slash + 1 : s;
-    if (str_empty(s) || strlen(s) > 255)
-        return fail(cx, KIND_INVALID, "Invalid flavorRef provided.");
-    ((struct create_in *)obj)->flavor = s;
-    return 0;
+    return nova_read_flavor_reference(cx, value, &((struct create_in *)obj)->flavor);
 }
 
 /* clang-format off */

@@ -285,7 +285,7 @@ void nova_put_server_members(struct jwriter *w, const struct shown *shown, enum 
     static const struct field *const views[] = {
         [LOOK_LIST] = detail_view, [LOOK_SHOW] = detail_view, [LOOK_CHANGED] = changed_view, [LOOK_REBUILT] = rebuilt_view,
     };
-    static const char *const progressing[] = { "ACTIVE", "BUILD", "REBUILD", NULL }; /* the only ones in which Nova shows it */
+    static const char *const progressing[] = { "ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", NULL }; /* the only ones in which Nova shows it */
     bool full = look <= LOOK_SHOW || w->mv >= MV(2, 75);
     const char *status = server_status(&shown->server);
 

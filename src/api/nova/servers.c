@@ -123,6 +123,8 @@ static int read_query(struct cx *cx, struct req *rq, struct server_query *q, boo
     }
     if (req_mv(rq) >= MV(2, 73) && req_query(rq, "locked"))
         add_cond(cx, &q->filter, "locked", FILTER_IN, req_query_bool(rq, "locked") ? "1" : "0");
+    if (str_eq(req_query(rq, "limit"), "0"))
+        *ret_none = true;
     if (cx->who->is_admin && req_query_bool(rq, "deleted"))
         *ret_none = true; /* nothing is kept of deleted servers but usage and history */
     return 0;
