@@ -199,6 +199,35 @@ int image_list(struct cx *cx, const struct image_query *query, struct list *ret_
 
 /* ---- changing ---- */
 
+/* A property stands beside the members of an image: one of the same name would be read in their place, and could say that
+ * an image is another's. */
+static bool is_member_name(const char *name)
+{
+    static const char *const more[] = { "self", "file", "schema", "direct_url", "deleted", "deleted_at", "location", "locations",
+                                        "members", "stores" };
+    for (size_t i = 0; i < N_ELEMENTS(more); i++)
+        if (str_eq(more[i], name))
+            return true;
+    return field_find(columns, name, 0) || str_starts(name, "os_glance", NULL);
+}
+
+static int check_properties(struct cx *cx, const char *before, const char *properties)
+{
+    struct strmap old = json_to_map(cx, before), map = json_to_map(cx, properties);
+
+    if (map.n > IMAGE_PROPERTIES_MAX)
+        return fail(cx, KIND_QUOTA, "The limit of %d properties of an image has been exceeded.",
+                    IMAGE_PROPERTIES_MAX);
+    for (size_t i = 0; i < map.n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < old.n && !known; k++)
+            known = str_eq(old.items[k].key, map.items[i].key);
+        if (!known && is_member_name(map.items[i].key))
+            return fail(cx, KIND_INVALID, "Attribute '%.64s' of an image is not to be set as a property.", map.items[i].key);
+    }
+    return 0;
+}
+
 /* 'old' is what the image was, or NULL. */
 static int check_rules(struct cx *cx, const struct image *old, const struct image *image)
 {
@@ -209,9 +238,7 @@ static int check_rules(struct cx *cx, const struct image *old, const struct imag
     if (!is_admin(cx) && !str_eq(image->owner, project_of(cx)))
         return fail(cx, KIND_FORBIDDEN, "You are not permitted to create images owned by '%.64s'.",
                     image->owner);
-    if (json_to_map(cx, image->properties).n > IMAGE_PROPERTIES_MAX)
-        return fail(cx, KIND_QUOTA, "The limit of %d properties of an image has been exceeded.",
-                    IMAGE_PROPERTIES_MAX);
+    TRY(check_properties(cx, old ? old->properties : NULL, image->properties));
     if (json_to_strs(cx, image->tags).n > IMAGE_TAGS_MAX)
         return fail(cx, KIND_QUOTA, "The limit of %d tags of an image has been exceeded.", IMAGE_TAGS_MAX);
     return 0;
@@ -454,7 +481,7 @@ int image_for_boot(struct cx *cx, const char *id, struct image *ret_image)
 
 static bool is_inherited(const char *key)
 {
-    return !str_starts(key, "owner_specified.", NULL) && !str_starts(key, "os_hash", NULL);
+    return !str_starts(key, "owner_specified.", NULL) && !is_member_name(key) && !str_starts(key, "os_hash", NULL);
 }
 
 static void put_property(struct cx *cx, struct strmap *map, const char *key, const char *value)
@@ -494,6 +521,7 @@ int image_make_for_snapshot(struct cx *cx, const char *name, const char *project
         .created_at = cx->now_us,
         .updated_at = cx->now_us,
     };
+    TRY(check_properties(cx, NULL, image.properties));
     *ret_id = image.id;
     return store_insert(cx, &image_table, &image);
 }

@@ -33,7 +33,7 @@ enum { IMAGE_PROPERTIES_MAX = 128, IMAGE_TAGS_MAX = 128, IMAGE_MEMBERS_MAX = 128
 
 /* Makes a queued image of 'image', after filling in id (when NULL), owner, times and the fields that follow
  * from them. Errors: CONFLICT (the id was used before), FORBIDDEN (public, or another's owner, by a tenant),
- * INVALID. */
+ * INVALID (a property that is called like a member among them). */
 int image_create(struct cx *cx, struct image *image) MUST_CHECK;
 /* Fills '*ret_image'.  Errors: NOT_FOUND, as of an id that never was. */
 int image_get_visible(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
@@ -98,7 +98,7 @@ int image_find_any(struct cx *cx, const char *id, struct image *ret_image) MUST_
  */
 int image_for_boot(struct cx *cx, const char *id, struct image *ret_image) MUST_CHECK;
 /* A queued image that a snapshot will fill; properties are the base's and then 'properties'.  'base' may be
- * NULL. */
+ * NULL.  Errors: INVALID (a property that is called like a member of an image, or too many). */
 int image_make_for_snapshot(struct cx *cx, const char *name, const char *project_id, const struct image *base,
                             struct strmap properties, const char **ret_id) MUST_CHECK;
 /* It will not come: the image goes. */

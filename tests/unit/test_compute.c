@@ -324,6 +324,8 @@ static void snapshots(void **state)
     assert_string_equal(row(id).vm_state, "active");
     assert_int_equal(number("SELECT count(*) FROM image WHERE status='queued'"), 0);
     report((struct says){ .host = "h1", .task = { task, id, .done = true, .fault = "disk full" } });
+    expect(act("p", id, "{\"createImage\":{\"name\":\"i\",\"metadata\":{\"owner\":\"q\"}}}"), 400); /* it would be read as the image's */
+    expect(act("p", id, "{\"createImage\":{\"name\":\"i\",\"metadata\":{\"os_hash_value\":\"q\"}}}"), 400);
     expect(r = act("p", id, "{\"createImage\":{\"name\":\"i\"}}"), 202);
     assert_non_null(http_answer_header(&r.answer, "location"));
     expect(call("p", "DELETE", P("/servers/%s", id), NULL), 204);

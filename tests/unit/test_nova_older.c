@@ -141,6 +141,7 @@ static void metadata_of_images(void **state)
     expect(call("boss:admin", "DELETE", P("%s/k", path), NULL), 204);
     expect(call("p", "GET", P("%s/k", path), NULL), 404);
     expect(call("p", "GET", "/images/99999999-9999-4999-8999-999999999999/metadata", NULL), 404);
+    expect(call("boss", "POST", path, "{\"metadata\":{\"owner\":\"q\"}}"), 400); /* it would be read as the image's */
     expect(call_mv("2.38", "p", "GET", P("/v2.1%s", path), NULL), 200);
     expect(call_mv("2.39", "p", "GET", P("/v2.1%s", path), NULL), 404);
 }
