@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/env.h"
 #include "identity/quota.h"
@@ -263,6 +264,8 @@ static int check_protocol(struct cx *cx, struct group_rule *r)
 {
     bool ports = r->port_range_min != RULE_NO_PORT || r->port_range_max != RULE_NO_PORT;
 
+    if (r->protocol && (strcasecmp(r->protocol, "any") == 0 || str_eq(r->protocol, "0"))) /* as Neutron writes null, too */
+        r->protocol = NULL;
     if (!r->protocol)
         return ports ? bad_rule(cx, "SecurityGroupProtocolRequiredWithPorts",
                                 "Must also specify protocol if port range is given.")

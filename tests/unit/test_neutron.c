@@ -237,6 +237,32 @@ static void subnets_come_from_the_default_pool(void **state)
     assert_true(json_array_size(at(r, "networks")) > 0);
 }
 
+static void lists_tell_what_changed_since(void **state)
+{
+    static const char *const lists[][2] = {
+        { "networks", "networks" }, { "subnets", "subnets" }, { "ports", "ports" }, { "security-groups", "security_groups" },
+        { "security-group-rules", "security_group_rules" },
+    };
+    for (size_t i = 0; i < N_ELEMENTS(lists); i++) {
+        size_t all = json_array_size(at(GET(demo(), NET("/%s", lists[i][0])), lists[i][1]));
+        assert_int_equal(json_array_size(at(GET(demo(), NET("/%s?changed_since=2020-01-01T00:00:00", lists[i][0])), lists[i][1])), all);
+        assert_int_equal(json_array_size(at(GET(demo(), NET("/%s?changed_since=2999-01-01T00:00:00Z", lists[i][0])), lists[i][1])), 0);
+        assert_true(all > 0);
+        assert_error(GET(demo(), NET("/%s?changed_since=yesterday", lists[i][0])), 400, "InvalidInput");
+    }
+}
+
+static void any_protocol_has_two_more_names(void **state)
+{
+    const char *group = text_at(POST(demo(), V2 "/security-groups", "{\"security_group\":{\"name\":\"any\"}}"), "security_group.id");
+#define RULE "{\"security_group_rule\":{\"security_group_id\":\"%s\",\"direction\":\"ingress\",\"protocol\":%s}}"
+    struct reply r = POST(demo(), V2 "/security-group-rules", RULE, group, "\"any\"");
+    assert_int_equal(r.status, 201);
+    assert_true(json_is_null(at(r, "security_group_rule.protocol")));
+    assert_error(POST(demo(), V2 "/security-group-rules", RULE, group, "0"), 409, "SecurityGroupRuleExists");
+    assert_error(POST(demo(), V2 "/security-group-rules", RULE, group, "\"any\",\"port_range_min\":1,\"port_range_max\":2"), 400, "SecurityGroupProtocolRequiredWithPorts");
+}
+
 static void a_client_may_ask_for_its_own_quota(void **state)
 {
     const char *project = id_of("projects", "demo");
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(quotas_stop_and_tell),              cmocka_unit_test(changes_hold_for_a_revision),
         cmocka_unit_test(anything_comes_in_bulk),            cmocka_unit_test(subnets_come_from_the_default_pool),
         cmocka_unit_test(a_client_may_ask_for_its_own_quota), cmocka_unit_test(availability_counts_addresses),
+        cmocka_unit_test(lists_tell_what_changed_since),     cmocka_unit_test(any_protocol_has_two_more_names),
     };
     return cmocka_run_group_tests(tests, start, cloud_stop);
 }

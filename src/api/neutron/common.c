@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "network/tag.h"
 
-const char *const neutron_tag_filters[] = { "tags", "tags-any", "not-tags", "not-tags-any", "status", NULL };
+const char *const neutron_tag_filters[] = { "tags", "tags-any", "not-tags", "not-tags-any", "status", "changed_since", NULL };
 
 void neutron_emit_tags(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
 {
@@ -25,13 +26,32 @@ void neutron_emit_active(struct jwriter *w, const struct field *f, const void *o
     jw_string(w, "ACTIVE");
 }
 
+/* ?changed_since=2026-11-22T07:00:00 */
+static int add_changed_since(struct req *rq, struct filter *f)
+{
+    const char *text = req_query(rq, "changed_since");
+    struct cx *cx = req_cx(rq);
+    int64_t us;
+
+    if (!text)
+        return 0;
+    if (!text_to_time(text, &us))
+        return fail_type(cx, KIND_INVALID, "InvalidInput", "Invalid input for operation: The input changed_since must be in the following format: YYYY-MM-DDTHH:MM:SS.");
+    struct filter_cond *c = arena_push(cx->arena, &f->conds, &f->n_conds);
+    c->column = "updated_at";
+    c->op = FILTER_GE;
+    *arena_push(cx->arena, &c->values.items, &c->values.n) = cx_printf(cx, "%lld", (long long)us);
+    return 0;
+}
+
 int neutron_query(struct req *rq, const struct paging *p, struct query *ret_query)
 {
     *ret_query = (struct query){ .tags = req_query_all(rq, "tags"),
                                  .tags_any = req_query_all(rq, "tags-any"),
                                  .not_tags = req_query_all(rq, "not-tags"),
                                  .not_tags_any = req_query_all(rq, "not-tags-any") };
-    return req_filter(rq, p, &ret_query->filter);
+    TRY(req_filter(rq, p, &ret_query->filter));
+    return add_changed_since(rq, &ret_query->filter);
 }
 
 bool neutron_never_active(struct req *rq)

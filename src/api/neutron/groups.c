@@ -90,6 +90,7 @@ static const char *const rule_filters[] = {
     "id", "project_id", "tenant_id=project_id", "description", "revision_number", "security_group_id", "direction", "ethertype", "protocol",
     "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix", NULL,
 };
+static const char *const rule_also[] = { "changed_since", NULL };
 /* clang-format on */
 
 static void emit_cidr(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
@@ -101,7 +102,7 @@ static void emit_cidr(struct jwriter *w, const struct field *f, const void *obj,
 
 static int rules_list(struct cx *cx, struct req *rq)
 {
-    const struct paging paging = { .columns = group_rule_table.columns, .filters = rule_filters, .sorts = rule_filters, .strict = true,
+    const struct paging paging = { .columns = group_rule_table.columns, .filters = rule_filters, .sorts = rule_filters, .also = rule_also, .strict = true,
                                    .neutron = true };
     struct query q;
     struct list rules;

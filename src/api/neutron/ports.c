@@ -86,7 +86,7 @@ static const char *const admin_filters[] = {
     STANDARD_FILTERS, "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner", "port_security_enabled",
     "binding:vnic_type=vnic_type", "binding:host_id=host_id", NULL,
 };
-static const char *const also[] = { "tags", "tags-any", "not-tags", "not-tags-any", "fixed_ips", "security_groups", NULL };
+static const char *const also[] = { "tags", "tags-any", "not-tags", "not-tags-any", "fixed_ips", "security_groups", "changed_since", NULL };
 /* clang-format on */
 
 static void add(struct cx *cx, struct strs *list, const char *value)
