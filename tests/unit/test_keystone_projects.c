@@ -145,6 +145,25 @@ static void test_domain_names_in_any_case(void **state)
     assert_int_equal(LOGIN("Default"), 201);
 }
 
+/* What can never be is told, not answered with an empty list or "wrong password". */
+static void test_contradictions(void **state)
+{
+    static const char *const queries[] = {
+        "user.id=a&group.id=b", "scope.project.id=a&scope.domain.id=default", "scope.project.id=a&scope.system=all",
+        "scope.domain.id=default&scope.system", "effective&group.id=a", "include_subtree=true",
+    };
+    for (size_t i = 0; i < N_ELEMENTS(queries); i++)
+        assert_int_equal(GET(admin(), PATH("/role_assignments?%s", queries[i])).status, 400);
+    assert_int_equal(GET(admin(), PATH("/role_assignments?scope.system=all&user.id=a")).status, 200);
+#define BY_PASSWORD(user) "{\"auth\":{\"identity\":{\"methods\":[\"password\"],\"password\":{\"user\":{" user "\"password\":\"x\"}}}}}"
+    struct reply r = POST(NULL, V3 "/auth/tokens", BY_PASSWORD("\"name\":\"admin\","));
+    assert_int_equal(r.status, 400);
+    assert_non_null(strstr(text_at(r, "error.message"), "Expecting to find domain in user"));
+    assert_int_equal(POST(NULL, V3 "/auth/tokens", BY_PASSWORD("")).status, 400);
+    assert_int_equal(POST(NULL, V3 "/auth/tokens", BY_PASSWORD("\"id\":\"nobody\",")).status, 401);
+    assert_int_equal(login("demo", "demopw", "{\"project\":{\"name\":\"demo\"}}").status, 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_domains_as_projects),
         cmocka_unit_test(test_implied_roles_of_credentials),
+        cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_user_options),
         cmocka_unit_test(test_domain_names_in_any_case),
     };

@@ -186,6 +186,12 @@ static int assignments_list(struct cx *cx, struct req *rq)
     struct list found;
 
     TRY(auth_check_reader(cx));
+    if (q.user_id && q.group_id)
+        return fail(cx, KIND_INVALID, "Specify a user or group, not both");
+    if ((q.project_id != NULL) + (q.domain_id != NULL) + q.system > 1)
+        return fail(cx, KIND_INVALID, "Specify one of scope.project.id, scope.domain.id and scope.system");
+    if (q.effective && q.group_id)
+        return fail(cx, KIND_INVALID, "Combining effective and group filter will always result in an empty list.");
     if (q.subtree && !q.project_id)
         return fail(cx, KIND_INVALID, "scope.project.id must be specified if include_subtree is also specified");
     TRY(assignment_list(cx, &q, &found));

@@ -101,6 +101,16 @@ static struct auth_name name_of(const struct named *n)
     return (struct auth_name){ n->id, n->name, n->domain ? n->domain->id : NULL, n->domain ? n->domain->name : NULL };
 }
 
+/* A name means something in a domain only; to say so tells nobody who there is. */
+static int check_name(struct cx *cx, const struct auth_name *n, const char *what)
+{
+    if (!n->id && !n->name)
+        return fail(cx, KIND_INVALID, "Expecting to find id or name in %s.", what);
+    if (!n->id && !n->domain_id && !n->domain_name)
+        return fail(cx, KIND_INVALID, "Expecting to find domain in %s: a name alone could be several.", what);
+    return 0;
+}
+
 static int read_methods(struct cx *cx, const struct identity_in *in, struct auth_request *r)
 {
     for (size_t i = 0; i < in->methods.n; i++) {
@@ -131,7 +141,7 @@ static int read_scope(struct cx *cx, const struct auth_in *in, struct auth_reque
         return fail(cx, KIND_INVALID, "The scope system must be all of it.");
     r->scope = s->project ? AUTH_SCOPE_PROJECT : s->domain ? AUTH_SCOPE_DOMAIN : AUTH_SCOPE_SYSTEM;
     r->target = name_of(s->project ? s->project : s->domain);
-    return 0;
+    return s->project ? check_name(cx, &r->target, "project") : 0;
 }
 
 static int read_request(struct cx *cx, const struct auth_in *in, struct auth_request *r)
@@ -142,6 +152,7 @@ static int read_request(struct cx *cx, const struct auth_in *in, struct auth_req
     TRY(read_scope(cx, in, r));
     if (r->methods & TOKEN_BY_PASSWORD) {
         r->user = name_of(id->password->user);
+        TRY(check_name(cx, &r->user, "user"));
         r->password = id->password->user->password;
     }
     if (r->methods & TOKEN_BY_TOKEN)
