@@ -20,7 +20,7 @@ static const struct {
     { "port", 500 },               { "router", 10 },
     { "floatingip", 50 },          { "security_group", 10 },
     { "security_group_rule", 100 },{ "subnetpool", -1 },
-    { "rbac_policy", 10 },
+    { "rbac_policy", 0 }, /* there are none */
 };
 
 /* Limits and uses are rows of one shape. */

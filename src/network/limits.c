@@ -4,8 +4,9 @@
 
 #include "identity/quota.h"
 
+/* There are no RBAC policies to make; libcloud reads their limit and Terraform's library sets it, so it is kept. */
 static const char *const resources[] = { "network", "subnet", "subnetpool", "port", "router", "floatingip", "security_group",
-                                         "security_group_rule", NULL };
+                                         "security_group_rule", "rbac_policy", NULL };
 
 int network_limits_default(struct cx *cx, struct list *ret_limits)
 {

@@ -268,6 +268,10 @@ static void a_client_may_ask_for_its_own_quota(void **state)
     const char *project = id_of("projects", "demo");
     assert_text(GET(demo(), V2 "/quotas/tenant"), "tenant.tenant_id", project);
     assert_text(GET(demo(), V2 "/quotas/project"), "project.project_id", project);
+    assert_int_equal(json_integer_value(at(GET(demo(), NET("/quotas/%s", project)), "quota.rbac_policy")), 0);
+    assert_int_equal(PUT_BODY(admin(), NET("/quotas/%s", project), "{\"quota\":{\"rbac_policy\":10,\"network\":7}}").status, 200);
+    assert_int_equal(json_integer_value(at(GET(demo(), NET("/quotas/%s/details", project)), "quota.rbac_policy.used")), 0);
+    assert_int_equal(DELETE(admin(), NET("/quotas/%s", project)).status, 204);
 }
 
 static void availability_counts_addresses(void **state)
