@@ -66,6 +66,20 @@ int host_list(struct cx *cx, struct list *ret_hosts)
     return store_list(cx, &host_table, ret_hosts, "1=1 ORDER BY name", NO_ARGS);
 }
 
+int host_list_of(struct cx *cx, struct strs ids, struct list *ret_hosts)
+{
+    struct host *hosts = arena_new_array(cx->arena, struct host, ids.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < ids.n; i++) {
+        int r = store_find(cx, &host_table, &hosts[n], "id=$1", ARGS(ids.items[i]));
+        TRY(r);
+        n += (size_t)r;
+    }
+    *ret_hosts = (struct list){ hosts, n };
+    return 0;
+}
+
 int host_set_disabled(struct cx *cx, const char *id, bool disabled, const char *reason)
 {
     struct host h;

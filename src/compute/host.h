@@ -37,6 +37,8 @@ bool host_alive(const struct cx *cx, const struct host *host);
 int host_get(struct cx *cx, const char *id, struct host *ret_host) MUST_CHECK;
 int host_get_by_name(struct cx *cx, const char *name, struct host *ret_host) MUST_CHECK;
 int host_list(struct cx *cx, struct list *ret_hosts) MUST_CHECK;
+/* Those of 'ids' that are there; a query for each. */
+int host_list_of(struct cx *cx, struct strs ids, struct list *ret_hosts) MUST_CHECK;
 /* New servers are (not) put there.  Errors: NOT_FOUND. */
 int host_set_disabled(struct cx *cx, const char *id, bool disabled, const char *reason) MUST_CHECK;
 /* Removes a host without servers.  Errors: NOT_FOUND, CONFLICT. */

@@ -60,29 +60,45 @@ static size_t utf8_length(const unsigned char *s, size_t n)
     return len;
 }
 
-/* Bytes that stand for themselves; a table, because every byte of every answer is asked. */
+/* Bytes that stand for themselves. */
 static const bool is_plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
-static void put_escaped(struct buf *b, const char *text)
+/* The highest bit of each byte of 'word' that is_plain does not know (and, above such a one, perhaps of others).
+ * Eight bytes at a time, because every byte of every answer is asked. */
+static uint64_t not_plain(uint64_t word)
 {
-    const unsigned char *s = (const unsigned char *)text, *start = s;
+    const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+    const uint64_t quotes = word ^ ones * '"', slashes = word ^ ones * '\\', deletes = word ^ ones * 0x7f;
 
-    while (is_plain[*s])
-        s++;
-    const unsigned char *end = s + strlen((const char *)s);
-    buf_putc(b, '"');
+    return (word | (word - ones * ' ') | (quotes - ones) | (slashes - ones) | (deletes - ones)) & highs;
+}
+
+static size_t plain_length(const unsigned char *s, size_t n)
+{
+    size_t i = 0;
+
+    for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, s + i, sizeof word);
+        if (not_plain(word))
+            break;
+    }
+    while (i < n && is_plain[s[i]])
+        i++;
+    return i;
+}
+
+/* What needs more than a copy: 's' up to 'end' begins with a byte that is not plain. */
+static void put_special(struct buf *b, const unsigned char *s, const unsigned char *end)
+{
+    static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+
     while (s < end) {
-        if (is_plain[*s]) {
-            s++;
-            continue;
-        }
-        size_t len = *s >= 0x80 ? utf8_length(s, (size_t)(end - s)) : 0;
+        size_t len = *s >= 0x80 ? utf8_length(s, (size_t)(end - s)) : plain_length(s, (size_t)(end - s));
         if (len) {
+            buf_put(b, s, len);
             s += len;
             continue;
         }
-        buf_put(b, start, (size_t)(s - start));
-        static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
         const char *p = strchr(named, *s);
         if (*s >= 0x80)
             buf_puts(b, "\xef\xbf\xbd");
@@ -90,9 +106,25 @@ static void put_escaped(struct buf *b, const char *text)
             buf_printf(b, "\\%c", letters[p - named]);
         else
             buf_printf(b, "\\u%04x", *s);
-        start = ++s;
+        s++;
     }
-    buf_put(b, start, (size_t)(s - start));
+}
+
+/* A piece of a string, without quotes. */
+static void put_piece(struct buf *b, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = strlen(text), plain = plain_length(s, n);
+
+    buf_put(b, text, plain);
+    if (plain < n)
+        put_special(b, s + plain, s + n);
+}
+
+static void put_escaped(struct buf *b, const char *text)
+{
+    buf_putc(b, '"');
+    put_piece(b, text);
     buf_putc(b, '"');
 }
 
@@ -120,6 +152,15 @@ void jw_string(struct jwriter *w, const char *s)
         put_escaped(&w->out, s);
     else
         buf_puts(&w->out, "null");
+}
+
+void jw_pieces(struct jwriter *w, const char *const *pieces)
+{
+    before_value(w);
+    buf_putc(&w->out, '"');
+    for (; *pieces; pieces++)
+        put_piece(&w->out, *pieces);
+    buf_putc(&w->out, '"');
 }
 
 void jw_int(struct jwriter *w, int64_t v)

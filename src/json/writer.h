@@ -24,6 +24,9 @@ void jw_array(struct jwriter *w);
 void jw_end(struct jwriter *w); /* of the object or array */
 void jw_key(struct jwriter *w, const char *name);
 void jw_string(struct jwriter *w, const char *s); /* NULL is null; bytes that are not UTF-8 become U+FFFD */
+/* One string of several pieces, ended by NULL, each of whole characters: JW_PIECES(w, base, "/servers/", id). */
+void jw_pieces(struct jwriter *w, const char *const *pieces);
+#define JW_PIECES(w, ...) jw_pieces((w), (const char *const[]){ __VA_ARGS__, NULL })
 void jw_int(struct jwriter *w, int64_t v);
 void jw_bool(struct jwriter *w, bool v);
 void jw_null(struct jwriter *w);

@@ -1,5 +1,6 @@
 #include "network/attach.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "network/floating.h"
@@ -209,75 +210,103 @@ int network_set_active(struct cx *cx, const char *server_id, bool active)
 
 /* ---- bulk reading ---- */
 
-static void fill_ips(struct cx *cx, const struct port *p, struct list floatings, struct nic *nic)
-{
-    struct list mine = children_of(floatings, sizeof(struct floating), offsetof(struct floating, port_id), p->id);
-    struct nic_ip *out = arena_new_array(cx->arena, struct nic_ip, p->ips.n + 1);
-    const struct floating *f = mine.items;
+/* A NIC with one of its addresses. */
+struct nic_row {
+    struct nic nic;
+    int64_t position, ip_position;
+    struct nic_ip ip; /* .ip is NULL: it has none */
+};
 
-    for (size_t i = 0; i < p->ips.n; i++) {
-        const struct port_ip *ip = (const struct port_ip *)p->ips.items + i;
-        out[i] = (struct nic_ip){ ip->ip_address, ip->subnet_id, ip->version, NULL };
-        for (size_t k = 0; k < mine.n; k++)
-            if (str_eq(f[k].fixed_ip_address, ip->ip_address))
-                out[i].floating_ip = f[k].floating_ip_address;
+static int compare_numbers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct nic_row *x = a, *y = b;
+    int c = compare_numbers(x->nic.server_n, y->nic.server_n);
+
+    c = c ? c : compare_numbers(x->position, y->position);
+    c = c ? c : strcmp(x->nic.port_id, y->nic.port_id);
+    c = c ? c : compare_numbers(x->ip_position, y->ip_position);
+    return c || !x->ip.ip || !y->ip.ip ? c : strcmp(x->ip.ip, y->ip.ip);
+}
+
+/* Not by ORDER BY: nearly always the rows come in order, and the engine would copy each into its sorter and out of it. */
+static void sort_rows(struct list rows)
+{
+    const struct nic_row *row = rows.items;
+
+    for (size_t i = 1; i < rows.n; i++)
+        if (compare_rows(&row[i - 1], &row[i]) > 0) {
+            qsort(rows.items, rows.n, sizeof *row, compare_rows);
+            return;
+        }
+}
+
+/* One NIC for each run of rows of the same port. */
+static struct list nics_of(struct cx *cx, struct list rows)
+{
+    const struct nic_row *row = rows.items;
+    struct nic *nics = arena_new_array(cx->arena, struct nic, rows.n + 1), *nic = NULL;
+    struct nic_ip *ips = arena_new_array(cx->arena, struct nic_ip, rows.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < rows.n; i++) {
+        if (!nic || !str_eq(nic->port_id, row[i].nic.port_id)) {
+            nic = &nics[n++];
+            *nic = row[i].nic;
+            nic->ips.items = ips;
+        }
+        if (row[i].ip.ip) {
+            *ips++ = row[i].ip;
+            nic->ips.n++;
+        }
     }
-    nic->ips = (struct list){ out, p->ips.n };
+    return (struct list){ nics, n };
 }
 
 int network_nics(struct cx *cx, struct strs server_ids, struct list *ret_nics)
 {
-    struct list ports, floatings, networks;
+    /* clang-format off */
+#define T struct nic_row
+    static const struct field columns[] = {
+        I64(T, nic.server_n), STR(T, nic.server_id), STR(T, nic.port_id), STR(T, nic.mac), STR(T, nic.network_id),
+        STR(T, nic.network_name), STR(T, nic.tag), BOOL(T, nic.made_for_server), STR(T, nic.status), I64(T, position),
+        I64(T, ip_position), STR(T, ip.ip), STR(T, ip.subnet_id), INT(T, ip.version), STR(T, ip.floating_ip), { 0 },
+    };
+#undef T
+    static const char sql[] =
+        "SELECT l.n, p.server_id, p.id, p.mac_address, p.network_id, n.name, p.nic_tag, p.made_for_server, p.status, p.position, "
+        "i.position, i.ip_address, i.subnet_id, i.version, f.floating_ip_address FROM list($1) l JOIN port p ON p.server_id=l.value "
+        "JOIN network n ON n.id=p.network_id LEFT JOIN port_ip i ON i.port_id=p.id "
+        "LEFT JOIN floating_ip f ON f.port_id=p.id AND f.fixed_ip_address=i.ip_address";
+    /* clang-format on */
+    struct list rows;
 
-    TRY(rows_in(cx, &port_table, &ports, "server_id", server_ids, "server_id, position, id"));
-    TRY(ports_load(cx, ports));
-    const struct port *p = ports.items;
-    struct strs network_ids = { arena_new_array(cx->arena, const char *, ports.n + 1), 0 };
-    for (size_t i = 0; i < ports.n; i++) {
-        size_t k = 0;
-        while (k < network_ids.n && !str_eq(network_ids.items[k], p[i].network_id))
-            k++;
-        if (k == network_ids.n)
-            network_ids.items[network_ids.n++] = p[i].network_id;
-    }
-    TRY(rows_in(cx, &floating_table, &floatings, "port_id", ids_of(cx, ports, sizeof *p), "port_id, id"));
-    TRY(rows_in(cx, &network_table, &networks, "id", network_ids, "id"));
-    struct nic *nics = arena_new_array(cx->arena, struct nic, ports.n + 1);
-    for (size_t i = 0; i < ports.n; i++) {
-        const struct network *n = children_of(networks, sizeof *n, 0, p[i].network_id).items;
-        nics[i] = (struct nic){ .server_id = p[i].server_id, .port_id = p[i].id, .mac = p[i].mac_address, .network_id = p[i].network_id,
-                                .network_name = n->name, .tag = p[i].nic_tag, .made_for_server = p[i].made_for_server, .status = p[i].status };
-        fill_ips(cx, &p[i], floatings, &nics[i]);
-    }
-    *ret_nics = (struct list){ nics, ports.n };
+    TRY(store_select(cx, columns, sizeof(struct nic_row), &rows, sql, ARGS(server_ids)));
+    sort_rows(rows);
+    *ret_nics = nics_of(cx, rows);
     return 0;
 }
 
-int network_server_groups(struct cx *cx, struct strs server_ids, struct list *ret_names)
+int network_nic_groups(struct cx *cx, struct list nics, struct list *ret_groups)
 {
     /* clang-format off */
-    static const struct field columns[] = {
-        STR(struct server_group_name, server_id), STR(struct server_group_name, name), { 0 },
-    };
+    static const struct field columns[] = { I64(struct nic_group, server_n), STR(struct nic_group, name), { 0 } };
     /* clang-format on */
-    enum { AT_ONCE = 500 };
-    struct list some, all = { 0 };
+    const struct nic *nic = nics.items;
+    struct strs port_ids = { arena_new_array(cx->arena, const char *, nics.n + 1), nics.n };
 
-    for (size_t i = 0; i < server_ids.n; i += AT_ONCE) {
-        struct where w = where_new(cx);
-        size_t n = server_ids.n - i < AT_ONCE ? server_ids.n - i : AT_ONCE;
-        where_add(&w, " AND p.server_id IN ", NO_ARGS);
-        where_add_list(&w, (struct strs){ server_ids.items + i, n });
-        TRY(store_select(cx, columns, sizeof(struct server_group_name), &some,
-                         cx_printf(cx,
-                                   "SELECT DISTINCT p.server_id, g.name FROM port p JOIN port_group pg ON pg.port_id=p.id JOIN "
-                                   "security_group g ON g.id=pg.group_id WHERE %s ORDER BY p.server_id, g.name",
-                                   where_text(&w)),
-                         where_args(&w)));
-        for (size_t k = 0; k < some.n; k++)
-            *(struct server_group_name *)arena_push_(cx->arena, &all.items, &all.n, sizeof(struct server_group_name)) =
-                ((struct server_group_name *)some.items)[k];
-    }
-    *ret_names = all;
+    for (size_t i = 0; i < nics.n; i++)
+        port_ids.items[i] = nic[i].port_id;
+    TRY(store_select(cx, columns, sizeof(struct nic_group), ret_groups,
+                     "SELECT l.n, g.name FROM list($1) l JOIN port_group pg ON pg.port_id=l.value "
+                     "JOIN security_group g ON g.id=pg.group_id",
+                     ARGS(port_ids)));
+    struct nic_group *g = ret_groups->items;
+    for (size_t i = 0; i < ret_groups->n; i++)
+        g[i].server_n = nic[g[i].server_n].server_n;
     return 0;
 }

@@ -20,13 +20,15 @@ struct nic_ip {
     const char *floating_ip; /* NULL: none */
 };
 struct nic {
+    int64_t server_n;     /* which of the servers asked for */
     const char *server_id, *port_id, *mac, *network_id, *network_name, *tag;
     struct list ips;      /* struct nic_ip */
     bool made_for_server; /* the port dies with the server */
     const char *status;   /* "ACTIVE", "DOWN" */
 };
-struct server_group_name {
-    const char *server_id, *name;
+struct nic_group {
+    int64_t server_n;
+    const char *name;
 };
 
 /* Makes or takes the ports of a new server and sets '*ret_nics' (struct nic) in order.  'groups' are names or ids of
@@ -46,7 +48,8 @@ int network_detach_all(struct cx *cx, const char *server_id) MUST_CHECK;
 int network_bind(struct cx *cx, const char *server_id, const char *host_id) MUST_CHECK;
 /* The server's ports are up, or down. */
 int network_set_active(struct cx *cx, const char *server_id, bool active) MUST_CHECK;
-/* All NICs of these servers, ordered by server and position; a constant number of queries. */
+/* All NICs of these servers, in the order of the servers and by position; one query. */
 int network_nics(struct cx *cx, struct strs server_ids, struct list *ret_nics) MUST_CHECK;
-/* The names of the security groups of each server (struct server_group_name), each name once per server. */
-int network_server_groups(struct cx *cx, struct strs server_ids, struct list *ret_names) MUST_CHECK;
+/* The security groups of these NICs (struct nic_group); one query.  A server may have one of them, or two of the same
+ * name, more than once. */
+int network_nic_groups(struct cx *cx, struct list nics, struct list *ret_groups) MUST_CHECK;

@@ -1,6 +1,5 @@
 #include "network/standard.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "auth/who.h"
@@ -8,7 +7,7 @@
 #include "base/env.h"
 #include "identity/quota.h"
 
-enum { KEYS_AT_ONCE = 500, TAG_MAX = 255, TAGS_MAX = 50 };
+enum { TAG_MAX = 255, TAGS_MAX = 50 };
 
 void standard_begin(struct cx *cx, struct standard *s)
 {
@@ -86,12 +85,9 @@ void where_add(struct where *w, const char *text, struct args args)
 
 void where_add_list(struct where *w, struct strs values)
 {
-    buf_putc(w->text, '(');
-    for (size_t i = 0; i < values.n; i++) {
-        buf_puts(w->text, i ? "," : "");
-        put_arg(w, arg_text(values.items[i]));
-    }
-    buf_putc(w->text, ')');
+    buf_puts(w->text, "(SELECT value FROM list(");
+    put_arg(w, arg_list(values));
+    buf_puts(w->text, "))");
 }
 
 const char *where_text(const struct where *w)
@@ -163,49 +159,14 @@ struct strs ids_of(struct cx *cx, struct list parents, size_t size)
     return ids;
 }
 
-static void append(struct cx *cx, struct list *all, struct list more, size_t size)
-{
-    if (!all->n) {
-        *all = more;
-        return;
-    }
-    char *items = cx_alloc(cx, (all->n + more.n) * size);
-    memcpy(items, all->items, all->n * size);
-    if (more.n)
-        memcpy(items + all->n * size, more.items, more.n * size);
-    *all = (struct list){ items, all->n + more.n };
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int rows_in(struct cx *cx, const struct table *t, struct list *ret_rows, const char *column, struct strs keys,
             const char *order)
 {
-    struct list all = { 0 }, some;
-
-    if (keys.n > KEYS_AT_ONCE) { /* in order of keys, so that the parts joined are in order too */
-        const char **sorted = arena_new_array(cx->arena, const char *, keys.n);
-        memcpy(sorted, keys.items, keys.n * sizeof *sorted);
-        qsort(sorted, keys.n, sizeof *sorted, compare_strings);
-        keys.items = sorted;
+    if (!keys.n) {
+        *ret_rows = (struct list){ 0 };
+        return 0;
     }
-    for (size_t i = 0; i < keys.n; i += KEYS_AT_ONCE) {
-        struct where w = where_new(cx);
-        size_t n = keys.n - i < KEYS_AT_ONCE ? keys.n - i : KEYS_AT_ONCE;
-        where_add(&w, " AND ", NO_ARGS);
-        where_add(&w, column, NO_ARGS);
-        where_add(&w, " IN ", NO_ARGS);
-        where_add_list(&w, (struct strs){ keys.items + i, n });
-        where_add(&w, " ORDER BY ", NO_ARGS);
-        where_add(&w, order, NO_ARGS);
-        TRY(store_list(cx, t, &some, where_text(&w), where_args(&w)));
-        append(cx, &all, some, t->size);
-    }
-    *ret_rows = all;
-    return 0;
+    return store_list(cx, t, ret_rows, cx_printf(cx, "%s IN (SELECT value FROM list($1)) ORDER BY %s", column, order), ARGS(keys));
 }
 
 static const char *key_at(struct list l, size_t size, size_t offset, size_t i)

@@ -13,6 +13,7 @@
  * and error_text() says more. */
 #pragma once
 #include "base/base.h"
+#include "base/field.h"
 
 struct db;           /* a connection */
 struct db_statement; /* prepared on one connection */
@@ -56,6 +57,7 @@ struct store_backend {
     /* 'n' is that of $n; the text must stay until reset(); NULL is SQL NULL. */
     int (*bind_text)(struct db_statement *st, unsigned n, const char *text);
     int (*bind_int)(struct db_statement *st, unsigned n, int64_t value);
+    int (*bind_list)(struct db_statement *st, unsigned n, const struct strs *list); /* it must stay, too */
     int (*step)(struct db_statement *st); /* 1: a row; 0: the end */
     unsigned (*n_columns)(const struct db_statement *st);
     /* Of the row, counted from 0; the text lasts until the next step; NULL is NULL or 0. */

@@ -97,6 +97,19 @@ static int run_write(struct run *run, const struct table *t)
 
 /* ---- arguments ---- */
 
+static int bind_arg(struct run *run, unsigned n, const struct arg *a)
+{
+    switch (a->type) {
+    case ARG_TEXT:
+        return run->backend->bind_text(run->st, n, a->text);
+    case ARG_INT:
+        return run->backend->bind_int(run->st, n, a->number);
+    case ARG_LIST:
+        return run->backend->bind_list(run->st, n, &a->list);
+    }
+    return -EPROTO;
+}
+
 static int bind_args(struct run *run, struct args args)
 {
     unsigned wanted = run->backend->n_args(run->st);
@@ -105,9 +118,7 @@ static int bind_args(struct run *run, struct args args)
         return fail(run->cx, KIND_INTERNAL, "store: %s: wants %u arguments and got %u", run->what, wanted,
                     args.n);
     for (unsigned i = 0; i < args.n; i++) {
-        const struct arg *a = &args.v[i];
-        int r = a->type == ARG_TEXT ? run->backend->bind_text(run->st, i + 1, a->text)
-                                    : run->backend->bind_int(run->st, i + 1, a->number);
+        int r = bind_arg(run, i + 1, &args.v[i]);
         if (r < 0)
             return run_fail(run, r);
     }

@@ -4,6 +4,7 @@
  * after the covering fsync) and many readers, each with a snapshot.  Backends (store/sqlite, later store/postgres)
  * sit behind 'struct store_backend'; SQL is written once, with $1..$n, in the subset that both engines share: TEXT
  * and BIGINT columns, no FOR UPDATE, ILIKE, now(), SERIAL; times are BIGINT microseconds, booleans BIGINT 0 or 1.
+ * A list of strings is one argument too: list($1) in FROM gives its elements as rows (value, n), n counted from 0.
  *
  *     static const struct field keypair_columns[] = { STR(struct keypair, user_id), STR(struct keypair, name), ..., { 0 } };
  *     const struct table keypair_table = { "keypair", keypair_columns, .n_key = 2, .size = sizeof(struct keypair) };
@@ -28,9 +29,10 @@ struct table {
 
 /* An argument of a statement. */
 struct arg {
-    enum { ARG_TEXT, ARG_INT } type;
+    enum { ARG_TEXT, ARG_INT, ARG_LIST } type;
     const char *text; /* NULL is SQL NULL */
     int64_t number;
+    struct strs list; /* for list($n) alone */
 };
 struct args {
     const struct arg *v;
@@ -38,13 +40,17 @@ struct args {
 };
 static inline struct arg arg_text(const char *s)
 {
-    return (struct arg){ ARG_TEXT, s, 0 };
+    return (struct arg){ .type = ARG_TEXT, .text = s };
 }
 static inline struct arg arg_int(int64_t i)
 {
-    return (struct arg){ ARG_INT, NULL, i };
+    return (struct arg){ .type = ARG_INT, .number = i };
 }
-#define ARG_(x) _Generic((x), char *: arg_text, const char *: arg_text, default: arg_int)(x)
+static inline struct arg arg_list(struct strs l)
+{
+    return (struct arg){ .type = ARG_LIST, .list = l };
+}
+#define ARG_(x) _Generic((x), char *: arg_text, const char *: arg_text, struct strs: arg_list, default: arg_int)(x)
 #define ARGS_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, pick, ...) pick
 #define ARGS1_(a) ARG_(a)
 #define ARGS2_(a, ...) ARG_(a), ARGS1_(__VA_ARGS__)
@@ -58,7 +64,7 @@ static inline struct arg arg_int(int64_t i)
 #define ARGS_LIST_(...)                                                                                      \
     ARGS_PICK_(__VA_ARGS__, ARGS9_, ARGS8_, ARGS7_, ARGS6_, ARGS5_, ARGS4_, ARGS3_, ARGS2_, ARGS1_, 0)       \
     (__VA_ARGS__)
-/* ARGS(project_id, 5, name): one to nine strings and integers, in the order of $1, $2, ... */
+/* ARGS(project_id, 5, name): one to nine strings, integers and lists, in the order of $1, $2, ... */
 #define ARGS(...)                                                                                            \
     ((struct args){ (const struct arg[]){ ARGS_LIST_(__VA_ARGS__) },                                         \
                     sizeof((const struct arg[]){ ARGS_LIST_(__VA_ARGS__) }) / sizeof(struct arg) })

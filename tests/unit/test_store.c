@@ -170,6 +170,45 @@ static void any_select(void **state)
     assert_int_equal(fixture_write(*state, select_pairs, NULL, NULL), 0);
 }
 
+/* list($1): any number of strings in one argument, with their places; the text is prepared once for all lengths. */
+static int select_listed(struct cx *cx, void *arg)
+{
+    static const struct field columns[] = { STR(struct pair, who), I64(struct pair, n), { 0 } };
+    static const char sql[] = "SELECT t.owner, l.n FROM list($1) l JOIN thing t ON t.owner=l.value ORDER BY l.n";
+    static const char *names[2000];
+    struct store_stats before, after;
+    struct list l;
+
+    for (size_t i = 0; i < N_ELEMENTS(names); i++)
+        names[i] = i % 1000 == 998 ? "ann" : "nobody";
+    assert_int_equal(store_insert(cx, &thing_table, &full), 0);
+    assert_int_equal(store_select(cx, columns, sizeof(struct pair), &l, sql, ARGS(((struct strs){ names, N_ELEMENTS(names) }))), 0);
+    assert_int_equal(l.n, 2);
+    const struct pair *p = l.items;
+    assert_string_equal(p[1].who, "ann");
+    assert_int_equal(p[0].n, 998);
+    assert_int_equal(p[1].n, 1998);
+    store_stats(arg, &before);
+    assert_int_equal(store_select(cx, columns, sizeof(struct pair), &l, sql, ARGS(((struct strs){ names, 998 }))), 0);
+    assert_int_equal(l.n, 0);
+    assert_int_equal(store_select(cx, columns, sizeof(struct pair), &l, sql, ARGS(((struct strs){ 0 }))), 0);
+    assert_int_equal(l.n, 0);
+    store_stats(arg, &after);
+    assert_int_equal(after.prepares, before.prepares);
+    struct list things;
+    assert_int_equal(store_list(cx, &thing_table, &things, "owner IN (SELECT value FROM list($1)) AND name=$2",
+                                ARGS(((struct strs){ names, N_ELEMENTS(names) }), full.name)),
+                     0);
+    assert_int_equal(things.n, 1);
+    assert_true(store_list(cx, &thing_table, &things, "owner IN (SELECT value FROM list)", NO_ARGS) < 0);
+    return 0;
+}
+
+static void lists_are_one_argument(void **state)
+{
+    assert_int_equal(fixture_write(*state, select_listed, ((struct fixture *)*state)->store, NULL), 0);
+}
+
 static void statements_are_prepared_once(void **state)
 {
     struct fixture *f = *state;
@@ -360,6 +399,7 @@ int main(void)
         WITH_STORE(unique_values_conflict),
         WITH_STORE(nonsense_is_internal),
         WITH_STORE(any_select),
+        WITH_STORE(lists_are_one_argument),
         WITH_STORE(statements_are_prepared_once),
         WITH_STORE(many_texts),
         WITH_STORE(readers_keep_their_snapshot),

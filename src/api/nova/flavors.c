@@ -13,7 +13,7 @@
 EMIT(emit_links)
 {
     const struct flavor *flavor = obj;
-    nova_links(w, ctx, arena_printf(w->out.arena, "/flavors/%s", flavor->id));
+    nova_links(w, ctx, "flavors", flavor->id);
 }
 /* "" means none before 2.75. */
 EMIT(emit_swap)

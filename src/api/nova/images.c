@@ -11,7 +11,7 @@
 EMIT(emit_links)
 {
     const struct image *image = obj;
-    nova_links(w, ctx, arena_printf(w->out.arena, "/images/%s", image->id));
+    nova_links(w, ctx, "images", image->id);
 }
 EMIT(emit_status)
 {

@@ -14,31 +14,34 @@ const char *nova_url(const struct req *rq, struct arena *a, const char *path)
     return arena_printf(a, "%s" NOVA_MOUNT "%s", req_base_url(rq), path);
 }
 
-const char *nova_bookmark(const struct req *rq, struct arena *a, const char *path)
-{
-    return arena_printf(a, "%s/compute%s", req_base_url(rq), path);
-}
-
-static void put_link(struct jwriter *w, const char *rel, const char *href)
+/* {"rel": rel, "href": the URL of an object below 'mount'} */
+static void put_link(struct jwriter *w, const struct req *rq, const char *rel, const char *mount, const char *collection,
+                     const char *id)
 {
     jw_object(w);
     jw_kv(w, "rel", rel);
-    jw_kv(w, "href", href);
+    jw_key(w, "href");
+    JW_PIECES(w, req_base_url(rq), mount, collection, "/", id);
     jw_end(w);
 }
 
-void nova_links(struct jwriter *w, const struct req *rq, const char *path)
+static void put_bookmark(struct jwriter *w, const struct req *rq, const char *collection, const char *id)
+{
+    put_link(w, rq, "bookmark", "/compute/", collection, id);
+}
+
+void nova_links(struct jwriter *w, const struct req *rq, const char *collection, const char *id)
 {
     jw_array(w);
-    put_link(w, "self", nova_url(rq, w->out.arena, path));
-    put_link(w, "bookmark", nova_bookmark(rq, w->out.arena, path));
+    put_link(w, rq, "self", NOVA_MOUNT "/", collection, id);
+    put_bookmark(w, rq, collection, id);
     jw_end(w);
 }
 
-void nova_bookmark_link(struct jwriter *w, const struct req *rq, const char *path)
+void nova_bookmark_link(struct jwriter *w, const struct req *rq, const char *collection, const char *id)
 {
     jw_array(w);
-    put_link(w, "bookmark", nova_bookmark(rq, w->out.arena, path));
+    put_bookmark(w, rq, collection, id);
     jw_end(w);
 }
 
@@ -48,7 +51,10 @@ void nova_next_link(struct jwriter *w, struct req *rq, const char *name, size_t 
         return;
     jw_key(w, name);
     jw_array(w);
-    put_link(w, "next", req_next_url(rq, last_id));
+    jw_object(w);
+    jw_kv(w, "rel", "next");
+    jw_kv(w, "href", req_next_url(rq, last_id));
+    jw_end(w);
     jw_end(w);
 }
 

@@ -12,13 +12,12 @@ extern const struct route nova_version_routes[], nova_server_routes[], nova_crea
 #define NOVA_MOUNT "/compute/v2.1"
 enum { NOVA_PAGE_MAX = 1000, NOVA_USER_DATA_MAX = 65535, NOVA_ADMIN_PASS_CHARACTERS = 12 };
 
-/* The public URL of a path below the mount, and the version-free one that "bookmark" links have. */
+/* The public URL of a path below the mount. */
 const char *nova_url(const struct req *rq, struct arena *a, const char *path);
-const char *nova_bookmark(const struct req *rq, struct arena *a, const char *path);
-/* Writes "links": self and bookmark of a path. */
-void nova_links(struct jwriter *w, const struct req *rq, const char *path);
+/* Writes "links" of an object ("servers", its id): self, and the bookmark, which names no version. */
+void nova_links(struct jwriter *w, const struct req *rq, const char *collection, const char *id);
 /* Writes an array with one bookmark link. */
-void nova_bookmark_link(struct jwriter *w, const struct req *rq, const char *path);
+void nova_bookmark_link(struct jwriter *w, const struct req *rq, const char *collection, const char *id);
 /* Writes "<name>_links" when the page is full: there may be more after 'last_id'. */
 void nova_next_link(struct jwriter *w, struct req *rq, const char *name, size_t n, int64_t limit, const char *last_id);
 /* From 2.75 on a query parameter that is in none of 'known' is an error.  Errors: INVALID. */

@@ -237,15 +237,14 @@ static int reply_created(struct cx *cx, struct req *rq, const struct server *s, 
 {
     const struct group_name *g = in->groups.items;
     struct jwriter *w = reply_writer(rq);
-    const char *path = cx_printf(cx, "/servers/%s", s->id);
 
-    reply_header(rq, "Location", nova_url(rq, cx->arena, path));
+    reply_header(rq, "Location", nova_url(rq, cx->arena, cx_printf(cx, "/servers/%s", s->id)));
     jw_object(w);
     jw_key(w, "server");
     jw_object(w);
     jw_kv(w, "id", s->id);
     jw_key(w, "links");
-    nova_links(w, rq, path);
+    nova_links(w, rq, "servers", s->id);
     jw_kv(w, "OS-DCF:diskConfig", s->disk_config);
     jw_key(w, "security_groups");
     jw_array(w);

@@ -7,15 +7,10 @@
 #define SHOWN(obj) const struct shown *shown = (obj); const struct server *s = &shown->server; (void)s
 #define EMIT(name) static void name(struct jwriter *w, const struct field *f, const void *obj, const void *ctx)
 
-static const char *path_of(struct jwriter *w, const char *collection, const char *id)
-{
-    return arena_printf(w->out.arena, "/%s/%s", collection, id);
-}
-
 EMIT(emit_links)
 {
     SHOWN(obj);
-    nova_links(w, ctx, path_of(w, "servers", s->id));
+    nova_links(w, ctx, "servers", s->id);
 }
 EMIT(emit_status)
 {
@@ -32,7 +27,7 @@ static void put_reference(struct jwriter *w, const struct req *rq, const char *c
     jw_object(w);
     jw_kv(w, "id", id);
     jw_key(w, "links");
-    nova_bookmark_link(w, rq, path_of(w, collection, id));
+    nova_bookmark_link(w, rq, collection, id);
     jw_end(w);
 }
 

@@ -1,55 +1,55 @@
 #include "api/nova/shown.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/nova/nova.h"
 
-/* Sorted by id, so that each child finds its server without a walk. */
-static int compare(const void *a, const void *b)
+/* Each name once, in order. */
+static void add_name(struct cx *cx, struct strs *names, const char *name)
 {
-    const struct shown *const *x = a, *const *y = b;
-    return strcmp((*x)->server.id, (*y)->server.id);
+    size_t at = 0;
+
+    while (at < names->n && strcmp(names->items[at], name) < 0)
+        at++;
+    if (at < names->n && str_eq(names->items[at], name))
+        return;
+    *arena_push(cx->arena, &names->items, &names->n) = NULL;
+    memmove(&names->items[at + 1], &names->items[at], (names->n - 1 - at) * sizeof *names->items);
+    names->items[at] = name;
 }
 
-static struct shown *find(struct shown **sorted, size_t n, const char *id)
+static int gather_nics(struct cx *cx, struct strs ids, struct shown *shown)
 {
-    size_t low = 0, high = n;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int c = strcmp(id, sorted[middle]->server.id);
-        if (c == 0)
-            return sorted[middle];
-        if (c < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}
-
-static int gather_nics(struct cx *cx, struct strs ids, struct shown **sorted)
-{
-    struct list nics, names;
+    struct list nics, groups;
 
     TRY(network_nics(cx, ids, &nics));
-    const struct nic *nic = nics.items;
-    for (size_t i = 0; i < nics.n; i++) {
-        struct shown *s = find(sorted, ids.n, nic[i].server_id);
-        struct nic *items = s ? s->nics.items : NULL;
-        if (s) {
-            *arena_push(cx->arena, &items, &s->nics.n) = nic[i];
-            s->nics.items = items;
-        }
+    struct nic *nic = nics.items;
+    for (size_t i = 0; i < nics.n; i++) { /* those of a server stand side by side */
+        struct list *mine = &shown[nic[i].server_n].nics;
+        mine->items = mine->n ? mine->items : &nic[i];
+        mine->n++;
     }
-    TRY(network_server_groups(cx, ids, &names));
-    const struct server_group_name *name = names.items;
-    for (size_t i = 0; i < names.n; i++) {
-        struct shown *s = find(sorted, ids.n, name[i].server_id);
-        if (s)
-            *arena_push(cx->arena, &s->group_names.items, &s->group_names.n) = name[i].name;
-    }
+    TRY(network_nic_groups(cx, nics, &groups));
+    const struct nic_group *g = groups.items;
+    for (size_t i = 0; i < groups.n; i++)
+        add_name(cx, &shown[g[i].server_n].group_names, g[i].name);
     return 0;
+}
+
+/* The hosts of a page, which are few. */
+static int gather_hosts(struct cx *cx, struct list servers, struct list *ret_hosts)
+{
+    const struct server *s = servers.items;
+    struct strs ids = { 0 };
+
+    for (size_t i = 0; i < servers.n; i++) {
+        size_t k = 0;
+        while (k < ids.n && !str_eq(ids.items[k], s[i].host_id))
+            k++;
+        if (k == ids.n && s[i].host_id)
+            *arena_push(cx->arena, &ids.items, &ids.n) = s[i].host_id;
+    }
+    return host_list_of(cx, ids, ret_hosts);
 }
 
 /* Most servers of a page have the project and host of the one before. */
@@ -68,22 +68,18 @@ static void add_host(struct cx *cx, struct shown *s, const struct shown *before,
 int shown_gather(struct cx *cx, struct list servers, struct list *ret_shown)
 {
     struct shown *shown = arena_new_array(cx->arena, struct shown, servers.n + 1);
-    struct shown **sorted = arena_new_array(cx->arena, struct shown *, servers.n + 1);
     struct strs ids = { arena_new_array(cx->arena, const char *, servers.n + 1), servers.n };
     const struct server *s = servers.items;
     struct list hosts;
 
-    TRY(host_list(cx, &hosts));
+    TRY(gather_hosts(cx, servers, &hosts));
     for (size_t i = 0; i < servers.n; i++) {
         shown[i].server = s[i];
         ids.items[i] = s[i].id;
-        sorted[i] = &shown[i];
         add_host(cx, &shown[i], i ? &shown[i - 1] : NULL, hosts);
     }
-    if (servers.n) {
-        qsort(sorted, servers.n, sizeof(struct shown *), compare);
-        TRY(gather_nics(cx, ids, sorted));
-    }
+    if (servers.n)
+        TRY(gather_nics(cx, ids, shown));
     *ret_shown = (struct list){ shown, servers.n };
     return 0;
 }
