@@ -104,37 +104,63 @@ static int take_tasks(struct cx *cx, const char *host_id, const struct wire_sync
     return 0;
 }
 
-/* A host speaks of its own servers only.  Before the reports: those end actions, to which these events belong. */
-static int take_events(struct cx *cx, const struct list *servers, const struct wire_sync *sync)
+/* A host speaks of its own servers only.  Returns 1 and fills '*ret_server', or 0 when 'id' is none of them. */
+static int find_own(struct cx *cx, const char *host_id, const char *id, struct server *ret_server)
+{
+    int r = id ? server_find(cx, id, ret_server) : 0;
+    TRY(r);
+    return r && str_eq(ret_server->host_id, host_id);
+}
+
+/* Before the reports: those end actions, to which these events belong. */
+static int take_events(struct cx *cx, const char *host_id, const struct wire_sync *sync)
 {
     const struct wire_event *e = sync->events.items;
-    const struct server *s = servers->items;
+    struct server s;
 
-    for (size_t i = 0; i < sync->events.n; i++)
-        for (size_t k = 0; k < servers->n; k++)
-            if (e[i].name && str_eq(s[k].id, e[i].guest_id))
-                TRY(history_host_event(cx, &s[k], &(struct host_event){ sync->host_name, e[i].name, e[i].start_us, e[i].finish_us,
-                                                                        str_eq(e[i].result, "Error") ? e[i].text ? e[i].text : "" : NULL }));
+    for (size_t i = 0; i < sync->events.n; i++) {
+        int r = e[i].name ? find_own(cx, host_id, e[i].guest_id, &s) : 0;
+        TRY(r);
+        if (r)
+            TRY(history_host_event(cx, &s, &(struct host_event){ sync->host_name, e[i].name, e[i].start_us, e[i].finish_us,
+                                                                 str_eq(e[i].result, "Error") ? e[i].text ? e[i].text : "" : NULL }));
+    }
+    return 0;
+}
+
+static int take_guests(struct cx *cx, const char *host_id, const struct wire_sync *sync)
+{
+    const struct wire_guest_report *g = sync->guests.items;
+    struct server s;
+
+    for (size_t i = 0; i < sync->guests.n; i++) {
+        int r = find_own(cx, host_id, g[i].id, &s);
+        TRY(r);
+        if (r && !s.deleting)
+            TRY(take_guest(cx, &s, &g[i]));
+    }
+    return 0;
+}
+
+/* Of those that are being deleted its silence says something, too. */
+static int take_all_deleting(struct cx *cx, const char *host_id, const struct wire_sync *sync)
+{
+    struct list servers;
+
+    TRY(store_list(cx, &server_table, &servers, "host_id=$1 AND deleting=1 ORDER BY id", ARGS(host_id)));
+    struct server *s = servers.items;
+    for (size_t i = 0; i < servers.n; i++)
+        TRY(take_deleting(cx, &s[i], sync, find_report(sync, s[i].id)));
     return 0;
 }
 
 int compute_report(struct cx *cx, const struct wire_sync *sync, const char **ret_host_id)
 {
-    struct list servers;
-
     TRY(host_seen(cx, sync, ret_host_id));
     TRY(take_tasks(cx, *ret_host_id, sync));
-    TRY(server_list_of_host(cx, *ret_host_id, &servers));
-    TRY(take_events(cx, &servers, sync));
-    struct server *s = servers.items;
-    for (size_t i = 0; i < servers.n; i++) {
-        const struct wire_guest_report *g = find_report(sync, s[i].id);
-        if (s[i].deleting)
-            TRY(take_deleting(cx, &s[i], sync, g));
-        else if (g)
-            TRY(take_guest(cx, &s[i], g));
-    }
-    return 0;
+    TRY(take_events(cx, *ret_host_id, sync));
+    TRY(take_guests(cx, *ret_host_id, sync));
+    return take_all_deleting(cx, *ret_host_id, sync);
 }
 
 /* ---- deadlines ---- */

@@ -16,38 +16,22 @@ static bool is_login(const char *s)
     return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-/* Images that the servers of the host use, each loaded once. */
+/* Images that the servers of the host use, each loaded and rendered once. */
+struct known_image {
+    const char *id;
+    struct wire_image *wire;
+    const char *kernel_args; /* or NULL */
+};
 struct image_cache {
-    struct image *images;
+    struct known_image *images;
     size_t n;
 };
-
-static int find_image(struct cx *cx, struct image_cache *cache, const char *id, const struct image **ret_image)
-{
-    *ret_image = NULL;
-    if (str_empty(id))
-        return 0;
-    for (size_t i = 0; i < cache->n; i++)
-        if (str_eq(cache->images[i].id, id)) {
-            *ret_image = &cache->images[i];
-            return 0;
-        }
-    struct image image;
-    TRY(image_find_any(cx, id, &image));
-    struct image *kept = arena_push(cx->arena, &cache->images, &cache->n);
-    *kept = image;
-    *ret_image = kept;
-    return 0;
-}
 
 static struct wire_image *image_of(struct cx *cx, const struct image *image)
 {
     static const char *const as_is[] = { "qcow2", "iso", NULL };
-    struct wire_image *w;
+    struct wire_image *w = cx_alloc(cx, sizeof *w);
 
-    if (!image)
-        return NULL;
-    w = cx_alloc(cx, sizeof *w);
     w->id = image->id;
     w->format = "raw";
     for (const char *const *f = as_is; *f; f++)
@@ -60,11 +44,30 @@ static struct wire_image *image_of(struct cx *cx, const struct image *image)
 
 static const char *property(struct cx *cx, const struct image *image, const char *key)
 {
-    struct strmap map = image ? json_to_map(cx, image->properties) : (struct strmap){ 0 };
+    struct strmap map = json_to_map(cx, image->properties);
     for (size_t i = 0; i < map.n; i++)
         if (str_eq(map.items[i].key, key))
             return map.items[i].value;
     return NULL;
+}
+
+/* Fills '*ret_image', with zeros when 'id' names none. */
+static int find_image(struct cx *cx, struct image_cache *cache, const char *id, struct known_image *ret_image)
+{
+    struct image image;
+
+    *ret_image = (struct known_image){ 0 };
+    if (str_empty(id))
+        return 0;
+    for (size_t i = 0; i < cache->n; i++)
+        if (str_eq(cache->images[i].id, id)) {
+            *ret_image = cache->images[i];
+            return 0;
+        }
+    TRY(image_find_any(cx, id, &image));
+    *ret_image = (struct known_image){ id, image_of(cx, &image), property(cx, &image, "os_command_line") };
+    *arena_push(cx->arena, &cache->images, &cache->n) = *ret_image;
+    return 0;
 }
 
 /* Essex's names of images: "ami-" and eight hex digits, here of the UUID. */
@@ -106,19 +109,16 @@ static struct list tasks_of(struct cx *cx, struct list all, const char *server_i
 static int load_guest(struct cx *cx, struct image_cache *cache, const struct server *s, const struct plan_nics *nics,
                       struct list tasks, struct wire_guest *g)
 {
-    const struct image *image, *kernel, *ramdisk;
+    struct known_image image, kernel, ramdisk;
 
     TRY(find_image(cx, cache, s->image_id, &image));
-    struct wire_image *root = image_of(cx, image);
-    const char *args = property(cx, image, "os_command_line");
     TRY(find_image(cx, cache, s->kernel_id, &kernel));
-    struct wire_image *k = image_of(cx, kernel);
     TRY(find_image(cx, cache, s->ramdisk_id, &ramdisk));
     *g = (struct wire_guest){
         .id = s->id, .gen = s->gen, .power = s->want_power, .stop_hard = s->stop_hard, .boot_n = s->boot_n,
         .boot_hard = s->boot_hard, .disk_n = s->disk_n, .place_epoch = s->place_epoch, .vcpus = s->vcpus, .ram_mib = s->ram_mib,
-        .root_gib = s->root_gib, .ephemeral_gib = s->ephemeral_gib, .swap_mib = s->swap_mib, .image = root, .kernel = k,
-        .ramdisk = image_of(cx, ramdisk), .kernel_args = args, .config_drive = s->config_drive,
+        .root_gib = s->root_gib, .ephemeral_gib = s->ephemeral_gib, .swap_mib = s->swap_mib, .image = image.wire, .kernel = kernel.wire,
+        .ramdisk = ramdisk.wire, .kernel_args = image.kernel_args, .config_drive = s->config_drive,
         .ports = plan_nics_ports(cx, nics, s->id), .tasks = tasks_of(cx, tasks, s->id), .metadata = metadata_of(cx, s, nics),
         .deadline_us = s->deadline_us,
     };

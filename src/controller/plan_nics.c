@@ -1,13 +1,46 @@
 #include "controller/plan_nics.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "json/read.h"
+#include "network/standard.h"
 
-/* The rows of 'rows' whose string at 'offset' is 'key', each handed to 'take'.  Linear: a host has some hundred rows. */
+/* The rows of 'rows' whose string 'member', by which they are sorted, is 'key'. */
 #define FOR_ROWS(T, row, rows, member, key)                                                                  \
-    for (const T *row = (rows).items, *row##_end = row + (rows).n; row < row##_end; row++)                   \
-        if (str_eq(row->member, (key)))
+    for (struct list row##_all = children_of((rows), sizeof(T), offsetof(T, member), (key)); row##_all.n;    \
+         row##_all.n = 0)                                                                                    \
+        for (const T *row = row##_all.items, *row##_end = row + row##_all.n; row < row##_end; row++)
+
+static int by_id(const void *a, const void *b)
+{
+    const struct hv_port *x = a, *y = b;
+    return strcmp(x->id, y->id);
+}
+
+static int by_server(const void *a, const void *b)
+{
+    const struct hv_floating *x = a, *y = b;
+    int c = strcmp(x->server_id, y->server_id);
+    return c ? c : strcmp(x->id, y->id);
+}
+
+static struct list sorted(struct cx *cx, struct list rows, size_t size, int (*compare)(const void *, const void *))
+{
+    struct list copy = { cx_alloc(cx, (rows.n + 1) * size), rows.n };
+
+    if (rows.n) {
+        memcpy(copy.items, rows.items, rows.n * size);
+        qsort(copy.items, rows.n, size, compare);
+    }
+    return copy;
+}
+
+void plan_nics_index(struct cx *cx, struct plan_nics *nics)
+{
+    nics->ports_by_id = sorted(cx, nics->view.ports, sizeof(struct hv_port), by_id);
+    nics->floatings_by_server = sorted(cx, nics->view.floatings, sizeof(struct hv_floating), by_server);
+}
 
 static void add(struct cx *cx, struct strs *all, const char *s)
 {
@@ -51,7 +84,7 @@ struct list plan_nics_ports(struct cx *cx, const struct plan_nics *nics, const c
 
 const char *plan_nics_public_ip(const struct plan_nics *nics, const char *server_id)
 {
-    FOR_ROWS(struct hv_floating, f, nics->view.floatings, server_id, server_id)
+    FOR_ROWS(struct hv_floating, f, nics->floatings_by_server, server_id, server_id)
         return f->floating_ip;
     return NULL;
 }
@@ -83,37 +116,39 @@ static const char *hostname_of(const struct plan_input *input, const char *serve
     return NULL;
 }
 
-static struct list leases_of(struct cx *cx, const struct host_view *v, const struct plan_input *input,
-                             const struct hv_subnet *s)
+static struct list leases_of(struct cx *cx, const struct plan_nics *nics, const struct plan_input *input, const struct hv_subnet *s)
 {
+    const struct hv_port_ip *ip = nics->view.ips.items, *end = ip + nics->view.ips.n;
     struct wire_lease *leases = NULL;
     size_t n = 0;
 
-    FOR_ROWS(struct hv_port_ip, ip, v->ips, subnet_id, s->id)
-        FOR_ROWS(struct hv_port, p, v->ports, id, ip->port_id)
-            *arena_push(cx->arena, &leases, &n) = (struct wire_lease){
-                p->mac, ip->ip, dns_name(cx, p->id, hostname_of(input, p->server_id)), p->id };
+    for (; ip < end; ip++)
+        if (str_eq(ip->subnet_id, s->id))
+            FOR_ROWS(struct hv_port, p, nics->ports_by_id, id, ip->port_id)
+                *arena_push(cx->arena, &leases, &n) = (struct wire_lease){
+                    p->mac, ip->ip, dns_name(cx, p->id, hostname_of(input, p->server_id)), p->id };
     return (struct list){ leases, n };
 }
 
-static struct wire_subnet subnet_of(struct cx *cx, const struct host_view *v, const struct plan_input *input, bool flat,
+static struct wire_subnet subnet_of(struct cx *cx, const struct plan_nics *nics, const struct plan_input *input, bool flat,
                                     const struct hv_subnet *s)
 {
     struct wire_route *routes = NULL;
     size_t n = 0;
 
-    FOR_ROWS(struct hv_subnet_route, r, v->subnet_routes, subnet_id, s->id)
+    FOR_ROWS(struct hv_subnet_route, r, nics->view.subnet_routes, subnet_id, s->id)
         *arena_push(cx->arena, &routes, &n) = (struct wire_route){ r->destination, r->nexthop };
     return (struct wire_subnet){
         .id = s->id, .cidr = s->cidr, .gateway = s->gateway, .ip_version = s->version, .dhcp = s->dhcp,
         .dhcp_ip = flat ? s->gateway : s->dhcp_ip, .dns = json_to_strs(cx, s->dns), .routes = { routes, n },
-        .leases = leases_of(cx, v, input, s), .ipv6_mode = s->version == 6 ? (s->address_mode ? s->address_mode : s->ra_mode) : NULL,
+        .leases = leases_of(cx, nics, input, s), .ipv6_mode = s->version == 6 ? (s->address_mode ? s->address_mode : s->ra_mode) : NULL,
         .gateway_here = (flat && s->gateway) || s->gateway_here,
     };
 }
 
-static struct list networks_of(struct cx *cx, const struct host_view *v, const struct plan_input *input)
+static struct list networks_of(struct cx *cx, const struct plan_nics *nics, const struct plan_input *input)
 {
+    const struct host_view *v = &nics->view;
     struct wire_network *networks = NULL;
     size_t n = 0;
 
@@ -125,7 +160,7 @@ static struct list networks_of(struct cx *cx, const struct host_view *v, const s
         *w = (struct wire_network){ .id = row->id, .flat = row->flat, .isolated = !row->flat, .mtu = row->flat ? 0 : row->mtu,
                                     .domain = row->flat ? flat_domain : NULL };
         FOR_ROWS(struct hv_subnet, s, v->subnets, network_id, row->id)
-            *arena_push(cx->arena, &subnets, &n_subnets) = subnet_of(cx, v, input, row->flat, s);
+            *arena_push(cx->arena, &subnets, &n_subnets) = subnet_of(cx, nics, input, row->flat, s);
         w->subnets = (struct list){ subnets, n_subnets };
     }
     return (struct list){ networks, n };
@@ -184,7 +219,7 @@ static struct list floatings_of(struct cx *cx, const struct host_view *v)
 
 void plan_nics_documents(struct cx *cx, const struct plan_nics *nics, struct plan_input *input)
 {
-    input->networks = networks_of(cx, &nics->view, input);
+    input->networks = networks_of(cx, nics, input);
     input->groups = groups_of(cx, &nics->view);
     input->routers = routers_of(cx, &nics->view);
     input->floatings = floatings_of(cx, &nics->view);

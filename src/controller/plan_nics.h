@@ -4,10 +4,15 @@
 #include "network/plan_rows.h"
 #include "plan/plan.h"
 
-/* A view, and the order that makes looking things up in it cheap. */
+/* A view, and its rows in the other orders in which they are looked up. */
 struct plan_nics {
     struct host_view view;
+    struct list ports_by_id;         /* struct hv_port */
+    struct list floatings_by_server; /* struct hv_floating, then by id */
 };
+
+/* Makes these orders. */
+void plan_nics_index(struct cx *cx, struct plan_nics *nics);
 
 /* The NICs of a server: struct wire_port, in order. */
 struct list plan_nics_ports(struct cx *cx, const struct plan_nics *nics, const char *server_id);

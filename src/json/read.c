@@ -118,9 +118,11 @@ const char *json_text(struct cx *cx, const struct json_t *value)
     return buf_text(&w.out);
 }
 
+/* NULL for a column that holds nothing, as most do. */
 static const json_t *parse_column(struct cx *cx, const char *text)
 {
-    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
+    bool is_empty = !text || str_eq(text, "{}") || str_eq(text, "[]");
+    json_t *doc = is_empty ? NULL : json_loads(text, 0, NULL);
     if (doc)
         arena_defer(cx->arena, drop, doc);
     return doc;

@@ -15,7 +15,9 @@ struct hv_port { /* of the servers on the host; sorted by server and position */
     bool admin_up;
 };
 struct hv_port_ip {
-    const char *port_id, *ip, *subnet_id;
+    const char *port_id;
+    int64_t position;
+    const char *ip, *subnet_id;
     int version;
 };
 struct hv_port_group {

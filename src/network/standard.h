@@ -73,7 +73,7 @@ int rows_in(struct cx *cx, const struct table *t, struct list *ret_rows, const c
             const char *order) MUST_CHECK;
 /* The first members of the elements of 'parents' (each an id). */
 struct strs ids_of(struct cx *cx, struct list parents, size_t size);
-/* The rows of 'children' (sorted by the string at 'key_offset', in the store's order) whose key is 'key'. */
+/* The rows of 'children' (sorted by the string at 'key_offset', in the store's order) whose key is 'key'; none is NULL. */
 struct list children_of(struct list children, size_t size, size_t key_offset, const char *key);
 
 /* ---- tags ---- */

@@ -1,7 +1,6 @@
 #include "plan/plan.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +23,17 @@ static const struct kind_row {
 
 static void set_version(struct plan_doc *doc)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
 
     if (!EVP_Digest(doc->text, strlen(doc->text), digest, &n, EVP_sha256(), NULL))
         abort(); /* only without memory */
-    for (unsigned i = 0; i < (PLAN_VERSION_SIZE - 1) / 2; i++)
-        snprintf(doc->version + 2 * i, 3, "%02x", digest[i]);
+    for (unsigned i = 0; i < (PLAN_VERSION_SIZE - 1) / 2; i++) {
+        doc->version[2 * i] = digits[digest[i] >> 4];
+        doc->version[2 * i + 1] = digits[digest[i] & 15];
+    }
+    doc->version[PLAN_VERSION_SIZE - 1] = 0;
 }
 
 struct plan plan_render(struct arena *a, const struct plan_input *input)
@@ -53,21 +56,47 @@ struct plan plan_render(struct arena *a, const struct plan_input *input)
     return plan;
 }
 
-static const struct wire_have *find_have(struct list have, const char *kind, const char *id)
+/* A document by its name, for looking it up: what the host has, or what the plan says. */
+struct entry {
+    const char *kind, *id;
+    const struct wire_have *have; /* NULL: the plan's */
+};
+
+static int compare_entries(const void *a, const void *b)
 {
-    const struct wire_have *h = have.items;
-    for (size_t i = 0; i < have.n; i++)
-        if (str_eq(h[i].id, id) && str_eq(h[i].kind, kind))
-            return &h[i];
-    return NULL;
+    const struct entry *x = a, *y = b;
+    int c = strcmp(x->id, y->id);
+    return c ? c : strcmp(x->kind, y->kind);
 }
 
-static const struct plan_doc *find_doc(const struct plan *plan, const struct wire_have *h)
+static const struct entry *find(struct list entries, const char *kind, const char *id)
 {
+    const struct entry key = { kind, id, NULL };
+    return entries.n ? bsearch(&key, entries.items, entries.n, sizeof key, compare_entries) : NULL;
+}
+
+/* Those that have no name are left away: nothing has that name. */
+static struct list entries_of_have(struct arena *a, struct list have)
+{
+    struct entry *e = arena_new_array(a, struct entry, have.n + 1);
+    const struct wire_have *h = have.items;
+    size_t n = 0;
+
+    for (size_t i = 0; i < have.n; i++)
+        if (h[i].kind && h[i].id)
+            e[n++] = (struct entry){ h[i].kind, h[i].id, &h[i] };
+    qsort(e, n, sizeof *e, compare_entries);
+    return (struct list){ e, n };
+}
+
+static struct list entries_of_plan(struct arena *a, const struct plan *plan)
+{
+    struct entry *e = arena_new_array(a, struct entry, plan->n + 1);
+
     for (size_t i = 0; i < plan->n; i++)
-        if (str_eq(plan->docs[i].id, h->id) && str_eq(plan->docs[i].kind, h->kind))
-            return &plan->docs[i];
-    return NULL;
+        e[i] = (struct entry){ plan->docs[i].kind, plan->docs[i].id, NULL };
+    qsort(e, plan->n, sizeof *e, compare_entries);
+    return (struct list){ e, plan->n };
 }
 
 static void write_have(struct jwriter *w, const char *kind, const char *id, const char *version)
@@ -79,7 +108,7 @@ static void write_have(struct jwriter *w, const char *kind, const char *id, cons
     jw_end(w);
 }
 
-static size_t write_gone(struct jwriter *w, const struct plan *plan, struct list have)
+static size_t write_gone(struct jwriter *w, struct list planned, struct list have)
 {
     const struct wire_have *h = have.items;
     size_t n = 0;
@@ -87,7 +116,7 @@ static size_t write_gone(struct jwriter *w, const struct plan *plan, struct list
     jw_key(w, "gone");
     jw_array(w);
     for (size_t i = 0; i < have.n; i++)
-        if (!find_doc(plan, &h[i])) {
+        if (!h[i].kind || !h[i].id || !find(planned, h[i].kind, h[i].id)) {
             write_have(w, h[i].kind, h[i].id, h[i].version);
             n++;
         }
@@ -115,11 +144,12 @@ const char *plan_delta(struct arena *a, const struct plan *plan, struct list hav
 {
     struct jwriter w = jwriter_new(a);
     bool *differs = arena_new_array(a, bool, plan->n + 1);
+    struct list had = entries_of_have(a, have);
     size_t n = 0;
 
     for (size_t i = 0; i < plan->n; i++) {
-        const struct wire_have *h = find_have(have, plan->docs[i].kind, plan->docs[i].id);
-        differs[i] = !h || !str_eq(h->version, plan->docs[i].version);
+        const struct entry *e = find(had, plan->docs[i].kind, plan->docs[i].id);
+        differs[i] = !e || !str_eq(e->have->version, plan->docs[i].version);
         n += differs[i];
     }
     jw_object(&w);
@@ -137,7 +167,7 @@ const char *plan_delta(struct arena *a, const struct plan *plan, struct list hav
         if (differs[i])
             write_have(&w, plan->docs[i].kind, plan->docs[i].id, plan->docs[i].version);
     jw_end(&w);
-    n += write_gone(&w, plan, have);
+    n += write_gone(&w, entries_of_plan(a, plan), have);
     n += write_relays(&w, relays);
     jw_end(&w);
     return n ? buf_text(&w.out) : NULL;

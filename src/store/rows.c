@@ -85,12 +85,13 @@ static int run_write(struct run *run, const struct table *t)
 {
     int r;
 
-    writer_touch(run->txn->store, t);
     while ((r = run_step(run)) > 0)
         ; /* rows of RETURNING that nobody asked for */
     if (r < 0)
         return r;
     int n = clamp_to_int(run->backend->n_changed(run->st));
+    if (n > 0)
+        writer_touch(run->txn->store, t);
     run_end(run);
     return n;
 }

@@ -263,6 +263,13 @@ static int touch_nothing(struct cx *cx, void *arg)
     return 3;
 }
 
+/* Statements that could have changed rows, and found none. */
+static int touch_no_row(struct cx *cx, void *arg)
+{
+    TRY(store_delete(cx, &mark_table, "id=$1", ARGS(77)));
+    return store_exec(cx, &mark_table, "UPDATE mark SET id=78 WHERE id=$1", ARGS(77));
+}
+
 static void listeners_hear_before_callers(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +278,7 @@ static void listeners_hear_before_callers(void **state)
 
     store_listen(f->store, hear, &feed);
     assert_int_equal(fixture_write(f, touch_nothing, NULL, NULL), 3);
+    assert_int_equal(fixture_write(f, touch_no_row, NULL, NULL), 0);
     assert_int_equal(feed.calls, 0);
     cx_begin(&call.cx);
     call.write = (struct write){ .run = touch_both, .done = see_feed, .arg = &call, .cx = &call.cx };
