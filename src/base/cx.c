@@ -16,9 +16,9 @@ void cx_begin_in(struct cx *ret_cx, struct arena *arena)
     memset(ret_cx, 0, sizeof *ret_cx);
     ret_cx->arena = arena;
     ret_cx->now_us = now_us();
-    char id[UUID_SIZE];
-    uuid_make(id);
-    ret_cx->request_id = arena_printf(ret_cx->arena, "req-%s", id);
+    char *id = arena_strdup(arena, "req-00000000-0000-0000-0000-000000000000");
+    uuid_make(id + strlen("req-"));
+    ret_cx->request_id = id;
 }
 
 void cx_end(struct cx *cx)

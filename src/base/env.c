@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/digest.h"
+
 static int64_t kernel_clock(clockid_t id)
 {
     struct timespec t;
@@ -62,8 +64,14 @@ void uuid_make(char ret_uuid[UUID_SIZE])
     random_bytes(b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(ret_uuid, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    static const struct {
+        size_t at, from, n;
+    } parts[] = { { 0, 0, 4 }, { 9, 4, 2 }, { 14, 6, 2 }, { 19, 8, 2 }, { 24, 10, 6 } };
+    for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
+        hex_write(ret_uuid + parts[i].at, b + parts[i].from, parts[i].n);
+        if (i + 1 < N_ELEMENTS(parts))
+            ret_uuid[parts[i + 1].at - 1] = '-';
+    }
 }
 
 const char *uuid_new(struct arena *a)

@@ -1,10 +1,10 @@
 #include "identity/cache.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "identity/rows.h"
 
 enum { N_SLOTS = 1024 }; /* a power of two; a slot holds one caller, some 700 bytes */
@@ -135,7 +135,7 @@ bool identity_cache_get(struct identity_cache *cache, struct cx *cx, const char 
 {
     bool hit;
 
-    EVP_Digest(token, strlen(token), ret_key->digest, NULL, EVP_sha256(), NULL);
+    digest_of(DIGEST_SHA256, token, strlen(token), ret_key->digest);
     struct slot *s = slot_of(cache, ret_key->digest);
     pthread_mutex_lock(&cache->lock);
     ret_key->generation = cache->generation;

@@ -1,9 +1,9 @@
 #include "plan/plan.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "json/writer.h"
 
 /* One row a kind of document. */
@@ -23,17 +23,10 @@ static const struct kind_row {
 
 static void set_version(struct plan_doc *doc)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
+    unsigned char digest[DIGEST_MAX_BYTES];
 
-    if (!EVP_Digest(doc->text, strlen(doc->text), digest, &n, EVP_sha256(), NULL))
-        abort(); /* only without memory */
-    for (unsigned i = 0; i < (PLAN_VERSION_SIZE - 1) / 2; i++) {
-        doc->version[2 * i] = digits[digest[i] >> 4];
-        doc->version[2 * i + 1] = digits[digest[i] & 15];
-    }
-    doc->version[PLAN_VERSION_SIZE - 1] = 0;
+    digest_of(DIGEST_SHA256, doc->text, strlen(doc->text), digest);
+    hex_write(doc->version, digest, (PLAN_VERSION_SIZE - 1) / 2);
 }
 
 struct plan plan_render(struct arena *a, const struct plan_input *input)

@@ -86,6 +86,7 @@ struct writer {
     struct listener *listeners;
     size_t n_listeners;
     _Atomic int64_t n_commits, n_writes;
+    _Atomic uint64_t generation;
 };
 
 int writer_start(struct store *s);

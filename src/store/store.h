@@ -160,6 +160,9 @@ int store_write_wait(struct store *s, struct cx *cx, int (*run)(struct cx *cx, v
 typedef void store_listener(void *arg, const struct table *const *tables, size_t n);
 /* Before the first write only. */
 void store_listen(struct store *s, store_listener *f, void *arg);
+/* Counts the commits that changed rows, each before any done() of its group: a snapshot taken after this is not older
+ * than what it says, and as long as it says the same no client can know of anything newer. */
+uint64_t store_generation(const struct store *s);
 
 /* Copies the store online into the new file 'path', consistent, complete and synced; the name appears when all that
  * is true.  Errors: -EEXIST; -ENOTSUP (":memory:"); other negative errno; the text is logged. */

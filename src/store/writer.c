@@ -106,10 +106,17 @@ void writer_touch(struct store *s, const struct table *t)
 
 static void tell_listeners(struct writer *w)
 {
-    if (w->n_touched)
-        for (size_t i = 0; i < w->n_listeners; i++)
-            w->listeners[i].f(w->listeners[i].arg, w->touched, w->n_touched);
+    if (!w->n_touched)
+        return;
+    for (size_t i = 0; i < w->n_listeners; i++)
+        w->listeners[i].f(w->listeners[i].arg, w->touched, w->n_touched);
     w->n_touched = 0;
+    atomic_fetch_add(&w->generation, 1); /* last: who sees the new one sees that the others have forgotten */
+}
+
+uint64_t store_generation(const struct store *s)
+{
+    return atomic_load(&s->writer.generation);
 }
 
 /* ---- groups ---- */

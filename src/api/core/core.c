@@ -15,11 +15,14 @@ struct core *core_new(const struct core_config *config)
     if (!core)
         abort();
     core->config = *config;
+    core->answers = answers_new();
     return core;
 }
 
 void core_free(struct core *core)
 {
+    if (core)
+        answers_free(core->answers);
     free(core);
 }
 
@@ -73,10 +76,43 @@ static int authorize(struct req *rq)
     return 0;
 }
 
+/* ---- answers that are still true ---- */
+
+/* What an answer is kept under: who asks and what; NULL when it is not kept. */
+static const char *answer_key(struct req *rq)
+{
+    const struct who *who = rq->cx.who;
+
+    if (!rq->route->steady || !who || who->is_admin || !who->audit_id)
+        return NULL;
+    return cx_printf(&rq->cx, "%s %u %s %s?%s", who->audit_id, rq->mv, rq->http->method, rq->http->path, rq->http->query);
+}
+
+static bool reply_kept(struct req *rq, uint64_t generation, const char *key)
+{
+    struct answer kept;
+
+    if (!answers_get(rq->core->answers, generation, key, rq->cx.arena, &kept))
+        return false;
+    rq->status = kept.status;
+    rq->type = kept.type;
+    rq->out = kept.body;
+    rq->out_len = kept.n;
+    return true;
+}
+
+static void keep_reply(struct req *rq, uint64_t generation, const char *key)
+{
+    bool plain = rq->file < 0 && !rq->protocol && rq->n_headers == rq->n_early_headers && rq->out;
+    if (plain)
+        answers_put(rq->core->answers, generation, key, &(struct answer){ rq->status, rq->type, rq->out, rq->out_len });
+}
+
 /* Authenticates, then tells what was wrong with the body, then handles. */
 static int run_route(struct cx *cx, void *arg)
 {
     struct req *rq = arg;
+    uint64_t generation = store_generation(rq->core->config.store); /* before anything is read */
 
     reply_reset(rq);
     rq->n_headers = rq->n_early_headers;
@@ -87,9 +123,14 @@ static int run_route(struct cx *cx, void *arg)
         cx->type = rq->pending_type;
         return -EINVAL;
     }
+    const char *key = answer_key(rq);
+    if (key && reply_kept(rq, generation, key))
+        return 0;
     TRY(rq->route->handle(cx, rq));
     if (!rq->status)
         return fail(cx, KIND_INTERNAL, "the handler of %s %s replied nothing", rq->route->method, rq->route->path);
+    if (key)
+        keep_reply(rq, generation, key);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* internal.h - what the files of api/core share; no face includes it. */
 #pragma once
+#include "api/core/answers.h"
 #include "api/core/core.h"
 #include "auth/password.h"
 #include "store/store.h"
@@ -51,6 +52,7 @@ struct req {
 
 struct core {
     struct core_config config;
+    struct answers *answers; /* of steady routes */
 };
 
 /* Finds face and route of rq->http.  Returns 0, or the negative errno of a recorded failure; NOT_FOUND and the

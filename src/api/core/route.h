@@ -76,6 +76,8 @@ struct route {
     int (*chunk)(struct req *rq, const void *data, size_t n);
     void (*abandon)(struct req *rq);
     const char *const *query;  /* names of query parameters that are known; NULL: not checked */
+    bool steady;               /* READ: what a caller who is no admin gets depends on rows, path, query and microversion
+                                * alone, not on the clock or other headers: it is kept until the next commit */
 };
 
 /* One service as clients see it. */

@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/env.h"
 #include "base/text.h"
 
@@ -121,19 +121,14 @@ int nova_server(struct cx *cx, struct req *rq, struct server *ret_server)
 
 const char *nova_host_id(struct arena *a, const char *project_id, const char *host_name)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[DIGEST_MAX_BYTES];
 
     if (!host_name)
         return "";
     const char *text = arena_printf(a, "%s%s", project_id, host_name);
-    EVP_Digest(text, strlen(text), digest, &n, EVP_sha224(), NULL);
-    char *hex = arena_alloc(a, 2 * (size_t)n + 1);
-    for (unsigned i = 0; i < n; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
+    size_t n = digest_of(DIGEST_SHA224, text, strlen(text), digest);
+    char *hex = arena_alloc(a, 2 * n + 1);
+    hex_write(hex, digest, n);
     return hex;
 }
 

@@ -250,9 +250,9 @@ static int volumes_list(struct cx *cx, struct req *rq)
 #define P "os_compute_api:servers:"
 /* clang-format off */
 const struct route nova_server_routes[] = {
-    { "GET",    "/servers",        servers_list,   P "index",  MAY_READER, NULL, OK(200) },
-    { "GET",    "/servers/detail", servers_detail, P "detail", MAY_READER, NULL, OK(200) },
-    { "GET",    "/servers/{id}",   servers_show,   P "show",   MAY_READER, NULL, OK(200) },
+    { "GET",    "/servers",        servers_list,   P "index",  MAY_READER, NULL, OK(200), .steady = true },
+    { "GET",    "/servers/detail", servers_detail, P "detail", MAY_READER, NULL, OK(200), .steady = true },
+    { "GET",    "/servers/{id}",   servers_show,   P "show",   MAY_READER, NULL, OK(200), .steady = true },
     { "PUT",    "/servers/{id}",   servers_change, P "update", MAY_MEMBER, &change_body, OK(200) },
     { "DELETE", "/servers/{id}",   servers_delete, P "delete", MAY_MEMBER, NULL, OK(204) },
     { "GET",    "/servers/{id}/os-volume_attachments", volumes_list, "os_compute_api:os-volumes-attachments:index",
