@@ -1,7 +1,7 @@
 /* load [-c CONNECTIONS] [-n REQUESTS] [-m METHOD] [-H HEADER]... [-b BODY_FILE] [--ca FILE] URL...
  *
  * Sends a fixed number of requests over kept-alive connections, one thread each, to the URLs in turn, and prints one
- * line of JSON: counts by status, seconds, latencies.  '%d' in the body becomes the number of the request. */
+ * line of JSON: counts by status, seconds, latencies.  '%d' in the body or a URL becomes the number of the request. */
 #include <getopt.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -132,19 +132,23 @@ static int read_answer(struct connection *c, bool *ret_close)
     return status > 0 && status < STATUS_N ? status : -1;
 }
 
+static void put_number(char *out, size_t size, const char *text, long i)
+{
+    const char *mark = strstr(text, "%d");
+    if (mark)
+        snprintf(out, size, "%.*s%ld%s", (int)(mark - text), text, i, mark + 2);
+    else
+        snprintf(out, size, "%s", text);
+}
+
 static size_t compose(char *out, long i)
 {
-    char body[HEAD_MAX] = "";
+    char body[HEAD_MAX] = "", path[HEAD_MAX];
 
-    if (load.body) {
-        const char *mark = strstr(load.body, "%d");
-        if (mark)
-            snprintf(body, sizeof body, "%.*s%ld%s", (int)(mark - load.body), load.body, i, mark + 2);
-        else
-            snprintf(body, sizeof body, "%s", load.body);
-    }
-    int n = snprintf(out, BUFFER, "%s %s HTTP/1.1\r\nHost: %s:%s\r\n%s", load.method, load.paths[(size_t)i % load.n_paths],
-                     load.host, load.port, load.headers);
+    if (load.body)
+        put_number(body, sizeof body, load.body, i);
+    put_number(path, sizeof path, load.paths[(size_t)i % load.n_paths], i);
+    int n = snprintf(out, BUFFER, "%s %s HTTP/1.1\r\nHost: %s:%s\r\n%s", load.method, path, load.host, load.port, load.headers);
     if (load.body)
         n += snprintf(out + n, BUFFER - (size_t)n, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
     n += snprintf(out + n, BUFFER - (size_t)n, "\r\n%s", body);

@@ -73,17 +73,19 @@ static uint64_t not_plain(uint64_t word)
     return (word | (word - ones * ' ') | (quotes - ones) | (slashes - ones) | (deletes - ones)) & highs;
 }
 
-static size_t plain_length(const unsigned char *s, size_t n)
+/* Copies from 's' to 'out' what is plain, of 'n' bytes at most, and says how much that was.  May write up to 'n' bytes. */
+static size_t copy_plain(char *out, const unsigned char *s, size_t n)
 {
     size_t i = 0;
 
     for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
         memcpy(&word, s + i, sizeof word);
+        memcpy(out + i, &word, sizeof word);
         if (not_plain(word))
             break;
     }
-    while (i < n && is_plain[s[i]])
-        i++;
+    for (; i < n && is_plain[s[i]]; i++)
+        out[i] = (char)s[i];
     return i;
 }
 
@@ -93,7 +95,12 @@ static void put_special(struct buf *b, const unsigned char *s, const unsigned ch
     static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 
     while (s < end) {
-        size_t len = *s >= 0x80 ? utf8_length(s, (size_t)(end - s)) : plain_length(s, (size_t)(end - s));
+        size_t left = (size_t)(end - s), plain = copy_plain(buf_room(b, left), s, left);
+        buf_wrote(b, plain);
+        s += plain;
+        if (s == end)
+            break;
+        size_t len = *s >= 0x80 ? utf8_length(s, (size_t)(end - s)) : 0;
         if (len) {
             buf_put(b, s, len);
             s += len;
@@ -114,18 +121,29 @@ static void put_special(struct buf *b, const unsigned char *s, const unsigned ch
 static void put_piece(struct buf *b, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
-    size_t n = strlen(text), plain = plain_length(s, n);
+    size_t n = strlen(text), plain = copy_plain(buf_room(b, n), s, n);
 
-    buf_put(b, text, plain);
+    buf_wrote(b, plain);
     if (plain < n)
         put_special(b, s + plain, s + n);
 }
 
-static void put_escaped(struct buf *b, const char *text)
+/* In quotes; 'tail' stands behind them if it is not 0. */
+static void put_quoted(struct buf *b, const char *text, char tail)
 {
-    buf_putc(b, '"');
-    put_piece(b, text);
-    buf_putc(b, '"');
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = strlen(text);
+    char *begin = buf_room(b, n + 3);
+
+    begin[0] = '"';
+    size_t plain = copy_plain(begin + 1, s, n);
+    buf_wrote(b, 1 + plain);
+    if (plain < n)
+        put_special(b, s + plain, s + n);
+    char *end = buf_room(b, 2);
+    end[0] = '"';
+    end[1] = tail;
+    buf_wrote(b, tail ? 2 : 1);
 }
 
 /* 'n' digits of 'v', which has no more. */
@@ -140,8 +158,7 @@ static void put_digits(char *p, int v, int n)
 void jw_key(struct jwriter *w, const char *name)
 {
     before_value(w);
-    put_escaped(&w->out, name);
-    buf_putc(&w->out, ':');
+    put_quoted(&w->out, name, ':');
     w->comma = false;
 }
 
@@ -149,7 +166,7 @@ void jw_string(struct jwriter *w, const char *s)
 {
     before_value(w);
     if (s)
-        put_escaped(&w->out, s);
+        put_quoted(&w->out, s, 0);
     else
         buf_puts(&w->out, "null");
 }

@@ -117,7 +117,7 @@ static void put_server(struct cx *cx, struct req *rq, struct jwriter *w, const s
     jw_object(w);
     jw_kv(w, "id", id);
     jw_key(w, "links");
-    nova_links(w, rq, cx_printf(cx, "/servers/%s", id));
+    nova_links(w, rq, "servers", id);
     jw_end(w);
 }
 
