@@ -15,12 +15,11 @@ const struct table keypair_table = { "keypair", keypair_columns, .n_key = 2, .si
 
 int keypair_add(struct cx *cx, struct keypair *keypair)
 {
-    int64_t used = 0, limit = quota_default("key_pairs"), last = 0, n;
+    int64_t used = 0, limit, last = 0, n;
     int r;
 
     TRY((str_eq(keypair->type, "x509") ? x509key_fingerprint : sshkey_fingerprint)(cx, keypair->public_key, &keypair->fingerprint));
-    if (cx->who->project_id)
-        TRY(quota_limit(cx, cx->who->project_id, "key_pairs", &limit));
+    TRY(cx->who->project_id ? quota_limit(cx, cx->who->project_id, "key_pairs", &limit) : quota_default(cx, "key_pairs", &limit));
     TRY(store_int(cx, &used, "SELECT count(*) FROM keypair WHERE user_id=$1", ARGS(keypair->user_id)));
     if (limit >= 0 && used >= limit)
         return fail(cx, KIND_QUOTA, "Quota exceeded, too many key pairs.");

@@ -43,7 +43,9 @@ static bool is_known(const char *resource)
     return false;
 }
 
-int64_t quota_default(const char *resource)
+#define ANY_PROJECT "" /* the default's row; no project has this id, and it sorts before all */
+
+static int64_t preset(const char *resource)
 {
     for (size_t i = 0; i < N_ELEMENTS(defaults); i++)
         if (str_eq(defaults[i].name, resource))
@@ -67,7 +69,22 @@ static int get(struct cx *cx, const struct table *t, const char *project_id, con
 
 int quota_limit(struct cx *cx, const char *project_id, const char *resource, int64_t *ret_limit)
 {
-    return get(cx, &limit_table, project_id, resource, quota_default(resource), ret_limit);
+    struct counter row;
+    int found = store_find(cx, &limit_table, &row, "project_id IN ($1, '" ANY_PROJECT "') AND resource=$2 ORDER BY project_id DESC LIMIT 1",
+                           ARGS(project_id, resource));
+    TRY(found);
+    *ret_limit = found ? row.value : preset(resource);
+    return 0;
+}
+
+int quota_default(struct cx *cx, const char *resource, int64_t *ret_limit)
+{
+    return quota_limit(cx, ANY_PROJECT, resource, ret_limit);
+}
+
+int quota_set_default(struct cx *cx, const char *resource, int64_t limit)
+{
+    return quota_set(cx, ANY_PROJECT, resource, limit);
 }
 
 int quota_used(struct cx *cx, const char *project_id, const char *resource, int64_t *ret_used)

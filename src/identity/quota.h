@@ -20,8 +20,10 @@ int quota_used(struct cx *cx, const char *project_id, const char *resource, int6
 int quota_set(struct cx *cx, const char *project_id, const char *resource, int64_t limit) MUST_CHECK;
 /* Back to the defaults for 'resources' (ended by NULL), or for all with NULL. */
 int quota_reset(struct cx *cx, const char *project_id, const char *const *resources) MUST_CHECK;
-/* The limit of projects that have none of their own. */
-int64_t quota_default(const char *resource);
+/* The limit of projects that have none of their own; at first what the table says. */
+int quota_default(struct cx *cx, const char *resource, int64_t *ret_limit) MUST_CHECK;
+/* Changes it.  Errors: INVALID (below -1). */
+int quota_set_default(struct cx *cx, const char *resource, int64_t limit) MUST_CHECK;
 
 /* For the recount of `alamo check`: calls 'f' for every counter, in order of project and resource; a result below 0
  * ends it and is passed on. */

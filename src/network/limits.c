@@ -13,8 +13,10 @@ int network_limits_default(struct cx *cx, struct list *ret_limits)
     struct network_limit *l = arena_new_array(cx->arena, struct network_limit, N_ELEMENTS(resources));
     size_t n = 0;
 
-    for (; resources[n]; n++)
-        l[n] = (struct network_limit){ resources[n], quota_default(resources[n]), 0 };
+    for (; resources[n]; n++) {
+        l[n] = (struct network_limit){ .resource = resources[n] };
+        TRY(quota_default(cx, resources[n], &l[n].limit));
+    }
     *ret_limits = (struct list){ l, n };
     return 0;
 }

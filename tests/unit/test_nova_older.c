@@ -256,6 +256,37 @@ static void lists_of_old(void **state)
     expect(call_mv("2.36", "p", "GET", "/v2.1/os-networks", NULL), 404);
 }
 
+static void limits_of_everybody(void **state)
+{
+    struct reply r;
+
+    expect(r = call("boss:admin", "GET", "/os-quota-class-sets/default", NULL), 200);
+    assert_string_equal(text(r, "quota_class_set/id"), "default");
+    assert_int_equal(json_integer_value(at(r, "quota_class_set/cores")), 20);
+    expect(call("boss:admin", "PUT", "/os-quota-sets/q", "{\"quota_set\":{\"cores\":7}}"), 200);
+    expect(r = call("boss:admin", "PUT", "/os-quota-class-sets/default", "{\"quota_class_set\":{\"cores\":3,\"key_pairs\":1}}"), 200);
+    assert_int_equal(json_integer_value(at(r, "quota_class_set/cores")), 3);
+    assert_null(at(r, "quota_class_set/id"));
+    expect(r = call("p", "GET", "/os-quota-sets/p", NULL), 200);
+    assert_int_equal(json_integer_value(at(r, "quota_set/cores")), 3);
+    expect(r = call("p", "GET", "/os-quota-sets/p/defaults", NULL), 200);
+    assert_int_equal(json_integer_value(at(r, "quota_set/cores")), 3);
+    expect(r = call("q", "GET", "/os-quota-sets/q", NULL), 200);
+    assert_int_equal(json_integer_value(at(r, "quota_set/cores")), 7);
+    host("h1");
+    expect(call("p", "POST", "/servers", "{\"server\":{\"name\":\"a\",\"flavorRef\":\"6\",\"imageRef\":\"" IMAGE "\",\"min_count\":4}}"), 403);
+    expect(call("p", "POST", "/servers", "{\"server\":{\"name\":\"a\",\"flavorRef\":\"6\",\"imageRef\":\"" IMAGE "\",\"min_count\":3}}"), 202);
+    expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"a\"}}"), 200);
+    expect(call("p", "POST", "/os-keypairs", "{\"keypair\":{\"name\":\"b\"}}"), 403);
+    expect(call("boss:admin", "GET", "/os-quota-class-sets/gold", NULL), 404);
+    expect(call("boss:admin", "PUT", "/os-quota-class-sets/default", "{\"quota_class_set\":{\"what\":3}}"), 400);
+    expect(call("boss:admin", "PUT", "/os-quota-class-sets/default", "{\"quota_class_set\":{\"cores\":-2}}"), 400);
+    expect(call("boss:admin", "PUT", "/os-quota-class-sets/default", "{\"quota_class_set\":{\"fixed_ips\":5}}"), 400);
+    expect(call("p", "GET", "/os-quota-class-sets/default", NULL), 403);
+    expect(r = call_mv("2.57", "boss:admin", "GET", "/v2.1/os-quota-class-sets/default", NULL), 200);
+    assert_null(at(r, "quota_class_set/injected_files"));
+}
+
 static void deleting_by_force(void **state)
 {
     const char *id = boot_active("p", "a"), *none = "99999999-9999-4999-8999-999999999999";
@@ -280,6 +311,7 @@ int main(void)
         NOVA_TEST(whose_servers_are_listed),
         NOVA_TEST(security_groups_of_old),
         NOVA_TEST(lists_of_old),
+        NOVA_TEST(limits_of_everybody),
         NOVA_TEST(deleting_by_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,10 @@ static int put_value(struct cx *cx, struct jwriter *w, const char *project, cons
     int64_t limit, used;
 
     if (what == DEFAULTS) {
-        jw_kv_int(w, r->name, r->quota ? quota_default(r->quota) : r->fixed);
+        limit = r->fixed;
+        if (r->quota)
+            TRY(quota_default(cx, r->quota, &limit));
+        jw_kv_int(w, r->name, limit);
         return 0;
     }
     TRY(read_limit(cx, project, r, &limit));
@@ -109,21 +112,27 @@ static int put_value(struct cx *cx, struct jwriter *w, const char *project, cons
     return 0;
 }
 
-static int reply_quota(struct cx *cx, struct req *rq, const char *project, enum what what, bool with_id)
+/* 'id' NULL: not shown. */
+static int reply_set(struct cx *cx, struct req *rq, const char *wrap, const char *id, const char *project, enum what what)
 {
     struct jwriter *w = reply_writer(rq);
 
     jw_object(w);
-    jw_key(w, "quota_set");
+    jw_key(w, wrap);
     jw_object(w);
-    if (with_id)
-        jw_kv(w, "id", project);
+    if (id)
+        jw_kv(w, "id", id);
     for (size_t i = 0; i < N_ELEMENTS(resources); i++)
         if (is_shown(&resources[i], req_mv(rq)))
             TRY(put_value(cx, w, project, &resources[i], what));
     jw_end(w);
     jw_end(w);
     return reply_written(rq);
+}
+
+static int reply_quota(struct cx *cx, struct req *rq, const char *project, enum what what, bool with_id)
+{
+    return reply_set(cx, rq, "quota_set", with_id ? project : NULL, project, what);
 }
 
 static int check_project(struct cx *cx, const char *project)
@@ -151,6 +160,7 @@ static int quotas_defaults(struct cx *cx, struct req *rq)
 }
 
 static const struct body change_body = { "quota_set", .any = true };
+static const struct body class_body = { "quota_class_set", .any = true };
 
 static const struct resource *find_resource(struct req *rq, const char *name)
 {
@@ -184,28 +194,66 @@ static int set_one(struct cx *cx, const char *project, const struct resource *r,
     return quota_set(cx, project, r->quota, value);
 }
 
-static int quotas_change(struct cx *cx, struct req *rq)
+/* Calls 'set' for each limit that the body names. */
+static int set_each(struct cx *cx, struct req *rq, const char *wrap, const char *project,
+                    int (*set)(struct cx *cx, const char *project, const struct resource *r, int64_t value, bool force))
 {
-    const json_t *set = req_json(rq);
-    const char *project = req_path(rq, "project"), *key;
-    bool force = json_is_true(json_object_get(set, "force")) ||
-                 str_eq(json_string_value(json_object_get(set, "force")), "True");
+    const json_t *body = req_json(rq);
+    bool force = json_is_true(json_object_get(body, "force")) || str_eq(json_string_value(json_object_get(body, "force")), "True");
+    const char *key;
     json_t *v;
 
-    if (!json_is_object(set))
-        return fail(cx, KIND_INVALID, "Invalid input for field/attribute quota_set. It must be an object.");
-    json_object_foreach ((json_t *)(uintptr_t)set, key, v) {
+    if (!json_is_object(body))
+        return fail(cx, KIND_INVALID, "Invalid input for field/attribute %s. It must be an object.", wrap);
+    json_object_foreach ((json_t *)(uintptr_t)body, key, v) {
         const struct resource *r = find_resource(rq, key);
         int64_t value;
-        if (strcmp(key, "force") == 0 || strcmp(key, "tenant_id") == 0)
+        if (project && (strcmp(key, "force") == 0 || strcmp(key, "tenant_id") == 0))
             continue;
         if (!r)
             return fail(cx, KIND_INVALID,
-                        "Invalid input for field/attribute quota_set. Additional properties are not allowed ('%.64s' was unexpected)", key);
+                        "Invalid input for field/attribute %s. Additional properties are not allowed ('%.64s' was unexpected)", wrap, key);
         TRY(read_value(cx, key, v, &value));
-        TRY(set_one(cx, project, r, value, force));
+        TRY(set(cx, project, r, value, force));
     }
+    return 0;
+}
+
+static int quotas_change(struct cx *cx, struct req *rq)
+{
+    const char *project = req_path(rq, "project");
+
+    TRY(set_each(cx, rq, "quota_set", project, set_one));
     return reply_quota(cx, rq, project, LIMITS, false);
+}
+
+/* ---- the only class there is: the limits of projects that have none of their own ---- */
+
+static int check_class(struct cx *cx, struct req *rq)
+{
+    return strcmp(req_path(rq, "name"), "default") == 0
+               ? 0
+               : fail(cx, KIND_NOT_FOUND, "There is no quota class %.64s: all projects are of the class default.", req_path(rq, "name"));
+}
+
+static int class_show(struct cx *cx, struct req *rq)
+{
+    TRY(check_class(cx, rq));
+    return reply_set(cx, rq, "quota_class_set", "default", NULL, DEFAULTS);
+}
+
+static int set_default(struct cx *cx, const char *project, const struct resource *r, int64_t value, bool force)
+{
+    if (!r->quota && value != r->fixed)
+        return fail(cx, KIND_INVALID, "%s are not counted here: they have no limit.", r->name);
+    return r->quota ? quota_set_default(cx, r->quota, value) : 0;
+}
+
+static int class_change(struct cx *cx, struct req *rq)
+{
+    TRY(check_class(cx, rq));
+    TRY(set_each(cx, rq, "quota_class_set", NULL, set_default));
+    return reply_set(cx, rq, "quota_class_set", NULL, NULL, DEFAULTS);
 }
 
 static int quotas_delete(struct cx *cx, struct req *rq)
@@ -226,6 +274,8 @@ const struct route nova_quota_routes[] = {
     { "GET",    "/os-quota-sets/{project}/defaults", quotas_defaults, P "os-quota-sets:defaults", MAY_READER, NULL, OK(200) },
     { "PUT",    "/os-quota-sets/{project}",          quotas_change,   P "os-quota-sets:update",   MAY_ADMIN, &change_body, OK(200) },
     { "DELETE", "/os-quota-sets/{project}",          quotas_delete,   P "os-quota-sets:delete",   MAY_ADMIN, NULL, OK(202) },
+    { "GET",    "/os-quota-class-sets/{name}" ,      class_show,      P "os-quota-class-sets:show",   MAY_ADMIN, NULL, OK(200) },
+    { "PUT",    "/os-quota-class-sets/{name}" ,      class_change,    P "os-quota-class-sets:update", MAY_ADMIN, &class_body, OK(200) },
     { 0 },
 };
 /* clang-format on */
