@@ -1,0 +1,107 @@
+#!/bin/sh
+# beside.sh: a machine (tests/host/machine) has a cloud of its own, in the places of the defaults; then parts of the test
+# suite run on that machine, and the cloud does not notice.  Closing line "N passed, N failed, N skipped".
+#
+# The parts are one of each kind: a controller on loopback, the crash test, guests in namespaces, a whole second cloud's
+# preparation, units.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cd "$top" || exit 1
+for need in unshare nsenter libvirtd qemu-system-x86_64 nft dnsmasq ssh ping curl; do
+    command -v $need > /dev/null || { echo "needs $need"; exit 77; }
+done
+[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
+[ -f guest/out/micro-root.raw ] || { echo "needs the guest image: guest/build-micro guest/out"; exit 77; }
+
+dir=$(mktemp -d /tmp/alamo-beside.XXXXXX)
+chmod 711 "$dir" # the controller is not root
+passed=0 failed=0
+on() { "$here/machine" run "$dir" env -u ALAMO_ROOT "$@"; }
+outside() { "$here/machine" outside "$dir" "$@"; }
+finish() {
+    on "$top/alamo" down > "$dir/last-down" 2>&1
+    "$here/machine" end "$dir"
+    [ -n "${KEEP-}" ] || rm -rf "$dir"
+}
+trap finish EXIT
+test_that() {
+    what=$1
+    shift
+    if "$@" > "$dir/out" 2>&1; then
+        echo "ok   $what"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $what"
+        tail -n 30 "$dir/out"
+        failed=$((failed + 1))
+    fi
+}
+
+# The machine's own /etc/alamo, /var/lib/alamo, /run/alamo; no systemd that would be the real machine's.
+"$here/machine" make "$dir" || exit 1
+own_places() {
+    for place in /etc/alamo /var/lib/alamo /run/alamo; do
+        mkdir -p "$dir$place" $place && on mount --bind "$dir$place" $place || return 1
+    done
+    chmod 711 "$dir/var" "$dir/var/lib" "$dir/etc" "$dir/run"
+    mkdir -p /run/systemd && on mount -t tmpfs tmpfs /run/systemd
+}
+test_that "a machine with places of its own" own_places || exit 1
+defaults_up() { on "$top/alamo" up --trust-ca false > "$dir/up" 2>&1 || { cat "$dir/up"; return 1; }; }
+test_that "its cloud, by defaults alone" defaults_up
+grep -q '^ssh: ' "$dir/up" || { echo "$passed passed, $((failed + 1)) failed, 0 skipped"; exit 1; }
+as_promised() {
+    grep -qx 'API: https://192.0.2.10:8443' "$dir/up" && grep -qx 'openrc: /etc/alamo/admin-openrc.sh' "$dir/up" &&
+        on ip -br addr show br0 | grep -qF '172.31.0.1/24' && grep -q '^ssh: .*@198\.51\.100\.[0-9]*$' "$dir/up" &&
+        [ "$(stat -c %U "$dir/var/lib/alamo/alamo.db")" = alamo ] && [ -f "$dir/run/alamo/alamod.pid" ] &&
+        on ss -Hltn | awk '{print $4}' | grep -q ':8443$' && ! on ss -Hltn | awk '{print $4}' | grep -qE ':(80|8080|5000|9292|8774|9696)$'
+}
+test_that "its ports, user, places, bridge and ranges are the defaults" as_promised
+fip=$(sed -n 's/^ssh: .*@//p' "$dir/up")
+ssh_command=$(sed -n 's/^ssh: //p' "$dir/up")
+
+# What of the cloud must not change; a guest's own word (its boot) with it.
+look() {
+    for d in alamod alamo-agent libvirtd supervise; do echo "$d $(cut -d' ' -f1 "$dir/run/alamo/$d.pid")"; done
+    echo "dnsmasq $(cat "$dir/run/alamo/dnsmasq.pid")"
+    on virsh list --all --name
+    on nft -s list ruleset
+    on ip -br link
+    on ip -br addr
+    on ip route
+    on cat /proc/sys/net/ipv4/ip_forward
+    (cd "$dir/etc/alamo" && sha256sum ./*)
+    on sh -c "$ssh_command cat /proc/sys/kernel/random/boot_id"
+    on "$top/alamo" status | grep -v '^last\|seconds'
+}
+look > "$dir/before" 2> "$dir/before.err"
+test_that "there is a cloud to look at" grep -q '^[0-9a-f]\{8\}-' "$dir/before"
+outside ping -n -q -i 0.2 "$fip" > "$dir/ping" &
+pinger=$!
+
+same() {
+    look > "$dir/after" 2> "$dir/after.err"
+    diff "$dir/before" "$dir/after"
+}
+part() { # NAME COMMAND...: a part of the suite passes there, and the cloud is as it was
+    what=$1
+    shift
+    test_that "beside it: $what" on "$@"
+    test_that "the cloud is as before" same
+}
+part "a controller on loopback" tests/functional/test-quota
+part "deaths of both daemons" tests/crash/run create --daemon alamod --at store-after-commit:7
+part "an agent with guests" tests/host/agent-smoke.sh
+part "the units" tests/host/units.sh
+part "the preparation of a second cloud" env ALAMO_ROOT="$dir/second" "$top/alamo" prepare
+kill -INT $pinger
+wait $pinger
+no_loss() { cat "$dir/ping"; grep -q ' 0% packet loss' "$dir/ping"; }
+test_that "its guest lost no ping meanwhile" no_loss
+test_that "and check finds nothing without an owner" on "$top/alamo" check
+closed() { on "$top/alamo" down && [ -z "$(on nft list ruleset)" ]; }
+test_that "down, and nothing of it is left" closed
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
