@@ -19,10 +19,9 @@ test:
 	@tools/step "guest image" guest/build-micro guest/out
 	@tools/run-tests
 
-# The same unit tests with AddressSanitizer and UndefinedBehaviorSanitizer.
+# Unit, functional and crash tests with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan:
-	@tools/build build-asan -Db_sanitize=address,undefined -Db_lundef=false
-	@tools/test-unit build-asan
+	@tools/test-asan
 
 conformance: all
 	@tests/conformance/run

@@ -286,6 +286,7 @@ int main(int argc, char **argv)
             abort();
     for (long i = 0; i < load.connections; i++)
         pthread_join(threads[i], NULL);
+    free(threads);
     print_result(seconds() - start);
     return load.broken > 0;
 }

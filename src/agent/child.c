@@ -120,7 +120,7 @@ static void drain(struct pipes *p, struct buf *output, size_t max)
 /* The text that the caller waits for has come. */
 static bool is_said(const struct child *c, const struct buf *output)
 {
-    return c->until && memmem(output->data, output->len, c->until, strlen(c->until));
+    return c->until && output->len && memmem(output->data, output->len, c->until, strlen(c->until));
 }
 
 /* Moves bytes and watches for the end of the program until 'until_us'; 1 when it is over.  The end of output
