@@ -16,7 +16,7 @@ done
 
 dir=$(mktemp -d /tmp/alamo-beside.XXXXXX)
 chmod 711 "$dir" # the controller is not root
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 on() { "$here/machine" run "$dir" env -u ALAMO_ROOT "$@"; }
 outside() { "$here/machine" outside "$dir" "$@"; }
 finish() {
@@ -48,9 +48,10 @@ own_places() {
     mkdir -p /run/systemd && on mount -t tmpfs tmpfs /run/systemd
 }
 test_that "a machine with places of its own" own_places || exit 1
+busy=$(cut -d. -f1 /proc/loadavg)
 defaults_up() { on "$top/alamo" up --trust-ca false > "$dir/up" 2>&1 || { cat "$dir/up"; return 1; }; }
 test_that "its cloud, by defaults alone" defaults_up
-grep -q '^ssh: ' "$dir/up" || { echo "$passed passed, $((failed + 1)) failed, 0 skipped"; exit 1; }
+grep -q '^ssh: ' "$dir/up" || { echo "$passed passed, $((failed + 1)) failed, $skipped skipped"; exit 1; }
 as_promised() {
     grep -qx 'API: https://192.0.2.10:8443' "$dir/up" && grep -qx 'openrc: /etc/alamo/admin-openrc.sh' "$dir/up" &&
         on ip -br addr show br0 | grep -qF '172.31.0.1/24' && grep -q '^ssh: .*@198\.51\.100\.[0-9]*$' "$dir/up" &&
@@ -58,6 +59,24 @@ as_promised() {
         on ss -Hltn | awk '{print $4}' | grep -q ':8443$' && ! on ss -Hltn | awk '{print $4}' | grep -qE ':(80|8080|5000|9292|8774|9696)$'
 }
 test_that "its ports, user, places, bridge and ranges are the defaults" as_promised
+steps_told() { # each long step says what it is and how long it took
+    for step in libvirtd controller agent 'guest image' 'first server' 'answers ping' 'answers ssh' 'answers http'; do
+        grep -q "$step.*[0-9]\(\.[0-9]*\)\? s" "$dir/up" || { echo "no time of: $step"; cat "$dir/up"; return 1; }
+    done
+}
+test_that "each step is shown with its time" steps_told
+first_ping() { # the sum of the steps up to it
+    awk '/^[a-z].* [0-9.]+ s$/ { sum += $(NF - 1) } /^answers ping/ { print "first ping after " sum " s"; exit !(sum <= 60 * slow) }' \
+        slow="${ALAMO_SLOW:-1}" "$dir/up"
+}
+if [ "$busy" -lt $((3 * $(nproc))) ]; then
+    test_that "60 s at most from the start of the cloud to the first answered ping" first_ping
+else
+    echo "skip 60 s to the first ping: the machine had a load of $busy before"
+    skipped=$((skipped + 1))
+fi
+guest_agent() { on virsh qemu-agent-command "$(on virsh list --name | head -n 1)" '{"execute": "guest-ping"}'; }
+test_that "the micro image has the guest agent" guest_agent
 fip=$(sed -n 's/^ssh: .*@//p' "$dir/up")
 ssh_command=$(sed -n 's/^ssh: //p' "$dir/up")
 
@@ -103,5 +122,5 @@ test_that "and check finds nothing without an owner" on "$top/alamo" check
 closed() { on "$top/alamo" down && [ -z "$(on nft list ruleset)" ]; }
 test_that "down, and nothing of it is left" closed
 
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

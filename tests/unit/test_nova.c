@@ -15,6 +15,41 @@ static void versions(void **state)
     expect(call_mv("2.999", "p", "GET", "/v2.1/servers", NULL), 406);
 }
 
+/* The same calls at different microversions: members come and go, bodies are judged by the version's own rules, the
+ * answer names the version. */
+static void microversions_change_what_is_taken_and_shown(void **state)
+{
+    static const struct {
+        const char *mv, *member;
+        bool there;
+    } shown[] = {
+        { "2.1", "server/locked", false },      { "2.8", "server/locked", false },       { "2.9", "server/locked", true },
+        { "2.18", "server/description", false }, { "2.19", "server/description", true }, { "2.25", "server/tags", false },
+        { "2.26", "server/tags", true },        { "2.46", "server/flavor/id", true },    { "2.47", "server/flavor/id", false },
+        { "2.46", "server/flavor/vcpus", false }, { "2.47", "server/flavor/vcpus", true }, { "2.72", "server/locked_reason", false },
+        { "2.73", "server/locked_reason", true }, { "latest", "server/locked_reason", true },
+    };
+    const char *id = boot_active("p", "a");
+    struct reply r;
+
+    for (size_t i = 0; i < N_ELEMENTS(shown); i++) {
+        expect(r = call_mv(shown[i].mv, "p", "GET", P("/v2.1/servers/%s", id), NULL), 200);
+        if ((at(r, shown[i].member) != NULL) != shown[i].there)
+            fprintf(stderr, "%s at %s\n", shown[i].member, shown[i].mv);
+        assert_int_equal(at(r, shown[i].member) != NULL, shown[i].there);
+        const char *header = http_answer_header(&r.answer, "openstack-api-version");
+        assert_string_equal(header, str_eq(shown[i].mv, "latest") ? "compute 2.79" : P("compute %s", shown[i].mv));
+    }
+    expect(call_mv("2.18", "p", "PUT", P("/v2.1/servers/%s", id), "{\"server\":{\"description\":\"d\"}}"), 400);
+    expect(call_mv("2.19", "p", "PUT", P("/v2.1/servers/%s", id), "{\"server\":{\"description\":\"d\"}}"), 200);
+    expect(call_mv("2.25", "p", "GET", P("/v2.1/servers/%s/tags", id), NULL), 404);
+    expect(call_mv("2.26", "p", "GET", P("/v2.1/servers/%s/tags", id), NULL), 200);
+    expect(call_mv("2.35", "p", "GET", "/v2.1/os-floating-ips", NULL), 200);
+    expect(call_mv("2.36", "p", "GET", "/v2.1/os-floating-ips", NULL), 404); /* it ended there */
+    expect(call_mv("2.999", "p", "GET", "/v2.1/flavors", NULL), 406);
+    expect(call_mv("two", "p", "GET", "/v2.1/flavors", NULL), 400);
+}
+
 static void a_server_comes_and_goes(void **state)
 {
     host("h1");
@@ -287,6 +322,41 @@ static void nics_are_plugged(void **state)
     expect(r = call("p", "GET", P("/servers/%s/ips", id), NULL), 200);
     assert_int_equal(json_array_size(at(r, "addresses/private")), 1);
     expect(call_mv("2.44", "p", "POST", P("/v2.1/servers/%s/action", id), P("{\"addFixedIp\":{\"networkId\":\"%s\"}}", net)), 400);
+}
+
+/* Those of 2012, and one that is small enough for guests without KVM. */
+static void the_flavors_of_essex(void **state)
+{
+    static const struct {
+        const char *name;
+        int ram, vcpus, disk, ephemeral;
+    } essex[] = {
+        { "m1.tiny", 512, 1, 0, 0 },        { "m1.small", 2048, 1, 10, 20 },    { "m1.medium", 4096, 2, 10, 40 },
+        { "m1.large", 8192, 4, 10, 80 },    { "m1.xlarge", 16384, 8, 10, 160 },
+    };
+    struct reply r;
+    bool small = false;
+
+    expect(r = call("p", "GET", "/flavors/detail", NULL), 200);
+    const json_t *all = at(r, "flavors");
+    assert_int_equal(json_array_size(all), N_ELEMENTS(essex) + 1);
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *f = json_array_get(all, i);
+        const char *name = json_string_value(json_object_get(f, "name"));
+        const int ram = (int)json_integer_value(json_object_get(f, "ram"));
+        bool known = false;
+        for (size_t k = 0; k < N_ELEMENTS(essex); k++)
+            if (str_eq(name, essex[k].name)) {
+                known = true;
+                assert_int_equal(ram, essex[k].ram);
+                assert_int_equal(json_integer_value(json_object_get(f, "vcpus")), essex[k].vcpus);
+                assert_int_equal(json_integer_value(json_object_get(f, "disk")), essex[k].disk);
+                assert_int_equal(json_integer_value(json_object_get(f, "OS-FLV-EXT-DATA:ephemeral")), essex[k].ephemeral);
+            }
+        assert_true(known || ram <= 256);
+        small |= !known;
+    }
+    assert_true(small);
 }
 
 static void flavors(void **state)
@@ -662,6 +732,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NOVA_TEST(versions),
         NOVA_TEST(history_of_the_host),
+        NOVA_TEST(microversions_change_what_is_taken_and_shown),
         NOVA_TEST(a_server_comes_and_goes),
         NOVA_TEST(another_projects_server_is_not_there),
         NOVA_TEST(bodies_that_make_no_sense),
@@ -671,6 +742,7 @@ int main(void)
         NOVA_TEST(lists_run_a_constant_number_of_statements),
         NOVA_TEST(parts_of_a_server),
         NOVA_TEST(nics_are_plugged),
+        NOVA_TEST(the_flavors_of_essex),
         NOVA_TEST(flavors),
         NOVA_TEST(keypairs),
         NOVA_TEST(what_operators_ask),
