@@ -94,9 +94,22 @@ static bool overlap(const struct range *r, uint32_t first, uint32_t last)
     return r->first <= last && first <= r->last;
 }
 
+/* No route leads to these, so nobody has them by the routes; and no server can use them. */
+static const char *reserved_of(const struct range *r)
+{
+    static const char *const reserved[] = { "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3" };
+    uint32_t first, last;
+
+    for (size_t i = 0; i < N_ELEMENTS(reserved); i++)
+        if (host_range(reserved[i], &first, &last) && overlap(r, first, last))
+            return reserved[i];
+    return NULL;
+}
+
 static struct finding check_range(struct cli *cli, const struct range *r, const struct range *other)
 {
     struct list routes;
+    const char *reserved = reserved_of(r);
     bool fixed = str_eq(r->name, "fixed_range");
     const char *repair = cx_printf(cli->cx, "choose another one: alamo up --%s CIDR",
                                    fixed ? "fixed-range" : "floating-range");
@@ -104,6 +117,8 @@ static struct finding check_range(struct cli *cli, const struct range *r, const 
     if (overlap(r, other->first, other->last))
         return bad(cx_printf(cli->cx, "%s %s overlaps %s %s", r->name, r->text, other->name, other->text),
                    repair);
+    if (reserved)
+        return bad(cx_printf(cli->cx, "%s %s lies in %s, which no server can use", r->name, r->text, reserved), repair);
     if (host_routes(cli->cx, &routes) < 0) {
         fail_clear(cli->cx);
         return warn("the machine's routes cannot be read", "mount /proc");

@@ -103,6 +103,49 @@ same() {
     look > "$dir/after" 2> "$dir/after.err"
     diff "$dir/before" "$dir/after"
 }
+# What nobody owns, one of each kind, is named while the agent is held, and gone soon after a new one looks.
+pid() { cut -d' ' -f1 "$dir/run/alamo/$1.pid"; }
+nobodys=12345678-0000-4000-8000-000000000001
+plant() {
+    kill -STOP "$(pid alamo-agent)"
+    mkdir "$dir/var/lib/alamo/agent/guests/$nobodys"
+    echo "<domain type='qemu'><name>alamo-$nobodys</name><uuid>$nobodys</uuid><memory>16384</memory><os><type>hvm</type></os></domain>" > "$dir/domain.xml"
+    on virsh -q define "$dir/domain.xml" || return 1
+    on ip tuntap add tap12345678-00 mode tap && on ip link set tap12345678-00 alias alamo || return 1
+    on ip addr add 198.51.100.60/32 dev eth0
+    echo "4000000000 fa:16:3e:12:34:56 172.31.0.77 nobody *" >> "$dir/var/lib/alamo/agent/dnsmasq.leases"
+}
+named() {
+    plant || return 1
+    on "$top/alamo" check > "$dir/junk"
+    code=$?
+    kill -CONT "$(pid alamo-agent)"
+    cat "$dir/junk"
+    [ $code = 1 ] || return 1
+    for what in "guest $nobodys" "disks of $nobodys" 'tap tap12345678-00' 'lease of 172.31.0.77'; do
+        grep -q "$what" "$dir/junk" || { echo "not named: $what"; return 1; }
+    done
+}
+taken_away() {
+    kill "$(pid alamo-agent)" # a new one looks at everything
+    end=$(($(date +%s) + 60 * ${ALAMO_SLOW:-1}))
+    until on "$top/alamo" check > "$dir/junk"; do
+        [ "$(date +%s)" -lt $end ] || { cat "$dir/junk"; return 1; }
+        sleep 0.3
+    done
+}
+told() { # what an operator looks for
+    on "$top/alamo" status > "$dir/status" || return 1
+    cat "$dir/status"
+    grep -q '^API: https://192.0.2.10:8443 (answers)' "$dir/status" && grep -q '^host .*: up, .*[0-9]\.[0-9]' "$dir/status" &&
+        grep -q '^servers: 1 ACTIVE' "$dir/status" && grep -q '^alamod: runs' "$dir/status"
+}
+test_that "status tells URL, hosts, versions, servers, daemons" told
+images() { python3 -c 'import sqlite3, sys; print(*sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True).execute(sys.argv[2]).fetchone())' \
+    "$dir/var/lib/alamo/alamo.db" "SELECT sum(visibility='public' AND disk_format IN ('aki', 'ari')), sum(visibility='community' AND disk_format IN ('aki', 'ari')), sum(visibility='public') FROM image"; }
+bootable() { [ "$(images)" = "0 2 1" ] || { images; return 1; }; }
+test_that "kernel and ramdisk are community images, what is public boots" bootable
+
 part() { # NAME COMMAND...: a part of the suite passes there, and the cloud is as it was
     what=$1
     shift
@@ -118,6 +161,8 @@ kill -INT $pinger
 wait $pinger
 no_loss() { cat "$dir/ping"; grep -q ' 0% packet loss' "$dir/ping"; }
 test_that "its guest lost no ping meanwhile" no_loss
+test_that "check names what has no owner, one of each kind" named
+test_that "and the agent takes it away" taken_away
 test_that "and check finds nothing without an owner" on "$top/alamo" check
 closed() { on "$top/alamo" down && [ -z "$(on nft list ruleset)" ]; }
 test_that "down, and nothing of it is left" closed

@@ -258,6 +258,34 @@ static void test_nft_loads(void **state)
         fail_msg("%s", cx->text);
 }
 
+/* All rules are one text for one run of nft, which takes all of it or nothing: what is wrong at its very end leaves the rules
+ * as they were, and the next text takes their place whole. */
+static void test_nft_is_one_transaction(void **state)
+{
+    static const char script[] = "set -e; all=$(cat); old=${all%%#NEXT*}; new=${all#*#NEXT}; "
+                                 "list() { nft -s list ruleset; }; "
+                                 "echo \"$old\" | nft -f -; before=$(list); [ -n \"$before\" ]; "
+                                 "! { echo \"$new\"; echo 'add rule inet no-such-table x accept'; } | nft -f - 2> /dev/null; "
+                                 "[ \"$(list)\" = \"$before\" ] || { echo 'half a change'; exit 1; }; "
+                                 "echo \"$new\" | nft -f -; [ \"$(list)\" != \"$before\" ]; "
+                                 "echo \"$old\" | nft -f -; [ \"$(list)\" = \"$before\" ] || { echo 'something was left'; exit 1; }";
+    static const char *const argv[] = { "unshare", "-n", "sh", "-c", script, NULL };
+    struct cx *cx = *state;
+    const char *old = NULL, *new = NULL;
+
+    if (geteuid() != 0 || access("/usr/sbin/nft", X_OK) < 0) {
+        print_message("needs root and nft\n");
+        skip();
+    }
+    struct net_plan small = plan;
+    small.n_groups = 0;
+    small.ports = (struct list){ 0 };
+    assert_int_equal(render_nft(cx, &plan, &old), 0);
+    assert_int_equal(render_nft(cx, &small, &new), 0);
+    if (child_must(cx, argv, cx_printf(cx, "%s#NEXT\n%s", old, new), 0) < 0)
+        fail_msg("%s", cx->text);
+}
+
 /* A tenant's network must not push out one that was there, whatever its id, nor take what the host itself talks to. */
 static void test_networks_that_fit(void **state)
 {
@@ -507,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nft_own_addresses, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_odd_rules, begin, end),
         cmocka_unit_test_setup_teardown(test_nft_loads, begin, end),
+        cmocka_unit_test_setup_teardown(test_nft_is_one_transaction, begin, end),
         cmocka_unit_test_setup_teardown(test_networks_that_fit, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq, begin, end),
         cmocka_unit_test_setup_teardown(test_dnsmasq_takes_it, begin, end),
