@@ -75,6 +75,17 @@ void agent_guest_changed(void *agent, const char *guest_id)
 
 /* ---- waiting ---- */
 
+void agent_lock_new(struct agent *a)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&a->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 void agent_wake(struct agent *a)
 {
     pthread_cond_broadcast(&a->changed);
@@ -273,19 +284,19 @@ static void try_serve(struct agent *a, struct http_server **server)
 /* Once a minute everything is looked at again: drift, what no event told, copies whose guest went in the middle. */
 static void watch(struct agent *a, struct http_server **server)
 {
-    int64_t look = now_us() + LOOK_US, serve = 0;
+    int64_t look = monotonic_us() + LOOK_US, serve = 0;
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
-        if (a->metadata_address && !*server && a->net_applied && now_us() >= serve) {
+        if (a->metadata_address && !*server && a->net_applied && monotonic_us() >= serve) {
             pthread_mutex_unlock(&a->lock);
             try_serve(a, server);
             pthread_mutex_lock(&a->lock);
-            serve = now_us() + SERVE_AGAIN_US;
+            serve = monotonic_us() + SERVE_AGAIN_US;
         }
         agent_wait(a, a->metadata_address && !*server && a->net_applied ? serve : look);
-        if (now_us() < look)
+        if (monotonic_us() < look)
             continue;
-        look = now_us() + LOOK_US;
+        look = monotonic_us() + LOOK_US;
         pthread_mutex_unlock(&a->lock);
         agent_sweep_copies(a);
         sweep_images(a);

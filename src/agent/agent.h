@@ -93,7 +93,10 @@ struct plan_of agent_plan(struct agent *a, struct arena *arena);
 void agent_plan_free(struct plan_of *p);
 /* Removes copies of disks that no task waits for any more.  Without the lock. */
 void agent_sweep_copies(struct agent *a);
-/* Without the lock: waits on 'changed' at most this long. */
+/* Makes the lock and 'changed'. */
+void agent_lock_new(struct agent *a);
+/* With the lock, which others have meanwhile: waits on 'changed' until then by monotonic_us(), so that nobody who sets the
+ * host's clock makes the agent sleep. */
 void agent_wait(struct agent *a, int64_t until_us);
 /* A call came from the hypervisor: the guest is to be looked at.  Without the lock. */
 void agent_guest_changed(void *agent, const char *guest_id);

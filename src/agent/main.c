@@ -141,8 +141,7 @@ static int set_up(struct cx *cx, struct agent *a, const struct options *o)
     a->net.api_port = (int)a->settings.api_port;
     a->net.dmz = a->settings.dmz;
     a->net.dns = a->settings.dns;
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->changed, NULL);
+    agent_lock_new(a);
     if (str_starts(a->settings.driver, "fake:", &socket))
         return fake_new(cx, socket, a->settings.state_dir, agent_guest_changed, a, &a->drivers);
     return real_drivers(cx, a, o->action == RUN);

@@ -67,7 +67,7 @@ void *net_thread(void *agent)
         bool due = monotonic_us() >= a->net_next_us || (a->net_seq > a->net_applied && !a->net_error);
         if (!due) {
             int64_t left = a->net_next_us - monotonic_us();
-            agent_wait(a, now_us() + (left > 0 ? left : 0));
+            agent_wait(a, monotonic_us() + (left > 0 ? left : 0));
             continue;
         }
         pthread_mutex_unlock(&a->lock);

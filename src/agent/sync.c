@@ -351,8 +351,8 @@ static int turn(struct agent *a, struct http_client *c, bool wait, int64_t *fail
     int64_t wait_us = (int64_t)RETRY_US << (*failures < 8 ? *failures : 8);
     ++*failures;
     pthread_mutex_lock(&a->lock);
-    int64_t until = now_us() + (wait_us < RETRY_MAX_US ? wait_us : RETRY_MAX_US);
-    while (!a->stop && now_us() < until)
+    int64_t until = monotonic_us() + (wait_us < RETRY_MAX_US ? wait_us : RETRY_MAX_US);
+    while (!a->stop && monotonic_us() < until)
         agent_wait(a, until);
     pthread_mutex_unlock(&a->lock);
     return r;
@@ -388,7 +388,7 @@ void *sync_report_thread(void *agent)
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
         if (a->seq == told || !a->synced) {
-            agent_wait(a, now_us() + RETRY_MAX_US);
+            agent_wait(a, monotonic_us() + RETRY_MAX_US);
             continue;
         }
         pthread_mutex_unlock(&a->lock);

@@ -577,7 +577,7 @@ void *work_thread(void *agent)
     while (!a->stop) {
         struct guest *g = next_guest(a, &wait_us);
         if (!g) {
-            agent_wait(a, now_us() + wait_us);
+            agent_wait(a, monotonic_us() + wait_us);
             continue;
         }
         struct doc *doc = g->doc ? doc_ref(g->doc) : NULL;

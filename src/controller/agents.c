@@ -94,7 +94,7 @@ static bool plan_for(struct agents *a, struct call *c)
 static struct call *take_fresh(struct agents *a, bool *ret_all, bool *ret_stop)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* whoever sets the clock does not stop us */
     until.tv_sec += 1; /* held calls whose time is up are noticed within a second */
 
     pthread_mutex_lock(&a->lock);
@@ -294,11 +294,16 @@ struct http_handler agents_http_handler(struct agents *a)
 struct agents *agents_new(const struct agents_config *config)
 {
     struct agents *a = calloc(1, sizeof *a);
+    pthread_condattr_t monotonic;
+
     if (!a)
         abort();
     a->config = *config;
     pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&a->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     store_listen(config->store, rows_changed, a);
     relays_listen(config->relays, relay_opened, a);
     if (pthread_create(&a->thread, NULL, plan_thread, a) != 0)

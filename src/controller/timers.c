@@ -55,7 +55,7 @@ static void rotate_keys(struct seal_ring *ring)
 static bool wait_a_period(struct timers *t)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* whoever sets the clock does not stop us */
     until.tv_sec += PERIOD_S;
     pthread_mutex_lock(&t->lock);
     if (!t->stopping)
@@ -83,11 +83,16 @@ static void *run(void *arg)
 struct timers *timers_start(const struct timers_config *config)
 {
     struct timers *t = calloc(1, sizeof *t);
+    pthread_condattr_t monotonic;
+
     if (!t)
         abort();
     t->config = *config;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (pthread_create(&t->thread, NULL, run, t) != 0)
         abort();
     return t;
