@@ -87,8 +87,16 @@ static int add_open_rule(struct cx *cx, const struct group *g, const char *direc
     return insert_rule(cx, &rule);
 }
 
+/* Rules are carried out with connection tracking: what a rule lets out has its answers let in. */
+static int check_stateful(struct cx *cx, const struct group *g)
+{
+    return g->stateful ? 0 : fail_type(cx, KIND_INVALID, "HTTPBadRequest",
+                                       "Stateless security groups are not supported: leave 'stateful' out, or true.");
+}
+
 static int insert_group(struct cx *cx, struct group *g)
 {
+    TRY(check_stateful(cx, g));
     standard_begin(cx, STANDARD_OF(g));
     TRY(quota_take_named(cx, g->project_id, "security_group", 1));
     TRY(store_insert(cx, &group_table, g));
@@ -125,16 +133,14 @@ int group_ensure_default(struct cx *cx, const char *project_id, const char **ret
 int group_change(struct cx *cx, struct group *g)
 {
     struct group old;
-    int64_t n;
 
     TRY(find_group(cx, g->id, &old));
     if (!str_eq(old.name, g->name) && str_eq(old.name, "default"))
         return fail_type(cx, KIND_CONFLICT, "SecurityGroupCannotUpdateDefault", "Updating default security group not allowed.");
     if (!str_eq(old.name, g->name) && str_eq(g->name, "default"))
         return fail_type(cx, KIND_CONFLICT, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.");
-    if (old.stateful != g->stateful &&
-        store_int(cx, &n, "SELECT 1 FROM port_group WHERE group_id=$1", ARGS(g->id)) != 0)
-        return fail_type(cx, KIND_CONFLICT, "SecurityGroupInUse", "Security Group %s in use.", g->id);
+    if (old.stateful)
+        TRY(check_stateful(cx, g));
     standard_touch(cx, STANDARD_OF(g));
     return store_update(cx, &group_table, g);
 }

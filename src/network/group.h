@@ -27,9 +27,10 @@ extern const struct table group_table, group_rule_table;
 int group_get(struct cx *cx, const char *id, struct group *ret_group) MUST_CHECK;
 /* Lists with rules what the caller may see. */
 int group_list(struct cx *cx, const struct query *q, struct list *ret_groups) MUST_CHECK;
-/* Makes a group with the two rules that let everything out.  Errors: CONFLICT (the name "default"), QUOTA. */
+/* Makes a group with the two rules that let everything out.  Errors: CONFLICT (the name "default"), QUOTA,
+ * INVALID (not stateful). */
 int group_add(struct cx *cx, struct group *group) MUST_CHECK;
-/* Stores name, description, stateful.  Errors: NOT_FOUND, CONFLICT (the default group's name; stateful while in use). */
+/* Stores name, description.  Errors: NOT_FOUND, CONFLICT (the default group's name), INVALID (not stateful any more). */
 int group_change(struct cx *cx, struct group *group) MUST_CHECK;
 /* Errors: NOT_FOUND, CONFLICT (a port has it; it is the default one). */
 int group_remove(struct cx *cx, const char *id) MUST_CHECK;

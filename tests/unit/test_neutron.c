@@ -140,6 +140,10 @@ static void the_first_list_of_groups_has_the_default_one(void **state)
 {
     struct reply r = GET(demo(), V2 "/security-groups?name=default");
     assert_int_equal(json_array_size(at(r, "security_groups")), 1);
+    /* what would not be carried out is refused, and not advertised */
+    assert_int_equal(POST(demo(), V2 "/security-groups", "{\"security_group\":{\"name\":\"s\",\"stateful\":false}}").status, 400);
+    assert_int_equal(PUT_BODY(demo(), NET("/security-groups/%s", text_at(r, "security_groups.0.id")), "{\"security_group\":{\"stateful\":false}}").status, 400);
+    assert_int_equal(GET(demo(), V2 "/extensions/stateful-security-group").status, 404);
     assert_int_equal(json_array_size(at(r, "security_groups.0.security_group_rules")), 4);
     assert_true(json_is_null(at(r, "security_groups.0.security_group_rules.0.port_range_min")));
     assert_error(POST(demo(), V2 "/security-group-rules", "{\"security_group_rule\":{\"security_group_id\":\"%s\",\"direction\":\"ingress\",\"protocol\":\"tcp\",\"port_range_min\":-1}}",
