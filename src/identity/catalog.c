@@ -1,5 +1,6 @@
 #include "identity/catalog.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/who.h"
@@ -162,14 +163,20 @@ const char *catalog_url(struct cx *cx, const char *base_url, const char *url)
     return *url == '/' ? cx_printf(cx, "%s%s", base_url, url) : url;
 }
 
-/* "$(project_id)s", "%(tenant_id)s" and "..user_id.." become ids; NULL when 'who' has none, or for another name. */
-static const char *fill_in(struct cx *cx, const char *url, const struct who *who)
+/* The whole URL, in which "$(project_id)s", "%(tenant_id)s" and "..user_id.." have become ids; NULL when 'who' has none,
+ * or for another name. */
+static const char *fill_in(struct cx *cx, const char *base_url, const char *url, const struct who *who)
 {
     struct buf b = buf_new(cx->arena);
 
+    buf_puts(&b, *url == '/' ? base_url : "");
     while (*url) {
-        if ((*url != '$' && *url != '%') || url[1] != '(') {
-            buf_putc(&b, *url++);
+        size_t plain = strcspn(url, "$%");
+        if (!plain && url[1] != '(')
+            plain = 1;
+        if (plain) {
+            buf_put(&b, url, plain);
+            url += plain;
             continue;
         }
         const char *end = strstr(url, ")s");
@@ -186,6 +193,16 @@ static const char *fill_in(struct cx *cx, const char *url, const struct who *who
     return buf_text(&b);
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+    const struct catalog_entry *x = a, *y = b;
+    int c = strcmp(x->service_type, y->service_type);
+
+    c = c ? c : strcmp(x->service_id, y->service_id);
+    c = c ? c : strcmp(x->interface, y->interface);
+    return c ? c : strcmp(x->id, y->id);
+}
+
 int catalog_entries(struct cx *cx, const char *base_url, const struct who *who, struct list *ret_entries)
 {
     static const struct field columns[] = {
@@ -194,15 +211,16 @@ int catalog_entries(struct cx *cx, const char *base_url, const struct who *who, 
         STR(struct catalog_entry, url), { 0 },
     };
     static const char sql[] = "SELECT s.id, s.type, s.name, e.id, e.interface, e.region_id, e.url FROM identity_service s"
-                              " JOIN identity_endpoint e ON e.service_id=s.id WHERE s.enabled=1 AND e.enabled=1"
-                              " ORDER BY s.type, s.id, e.interface, e.id";
+                              " JOIN identity_endpoint e ON e.service_id=s.id WHERE s.enabled=1 AND e.enabled=1";
     struct list rows;
     size_t n = 0;
 
     TRY(store_select(cx, columns, sizeof(struct catalog_entry), &rows, sql, NO_ARGS));
     struct catalog_entry *e = rows.items;
+    if (rows.n)
+        qsort(e, rows.n, sizeof *e, compare_entries);
     for (size_t i = 0; i < rows.n; i++) {
-        const char *url = fill_in(cx, catalog_url(cx, base_url, e[i].url), who);
+        const char *url = fill_in(cx, base_url, e[i].url, who);
         if (!url)
             continue;
         e[i].url = url;
