@@ -33,9 +33,11 @@ static int check_fit(struct cx *cx, const struct image *image, int64_t ram_mib, 
                     "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is %lld GiB, "
                     "minimum size is %lld GiB.",
                     (long long)root_gib, (long long)image->min_disk);
-    if (root_gib && image->size > root_gib << 30)
+    /* a small file may be a large disk, and a disk is never made smaller than its image */
+    int64_t bytes = image->virtual_size > image->size ? image->virtual_size : image->size;
+    if (root_gib && bytes > root_gib << 30)
         return fail(cx, KIND_INVALID, "Flavor's disk is too small for requested image. Flavor disk is %lld GiB, image is %lld bytes.",
-                    (long long)root_gib, (long long)image->size);
+                    (long long)root_gib, (long long)bytes);
     return 0;
 }
 

@@ -696,6 +696,27 @@ static void history(void **state)
     expect(call_mv("2.21", "q", "GET", P("/v2.1/servers/%s/os-instance-actions", id), NULL), 404);
 }
 
+static int add_large_image(struct cx *cx, void *arg)
+{
+    struct image image = { .id = arg, .owner = "p", .status = "active", .visibility = "private", .disk_format = "qcow2",
+                           .container_format = "bare", .size = 1000, .virtual_size = INT64_C(30) << 30, .properties = "{}",
+                           .tags = "[]", .created_at = 1, .updated_at = 1 };
+    return store_insert(cx, &image_table, &image);
+}
+
+/* A kilobyte that says it is a disk of 30 GiB gets no flavor of 10. */
+static void an_images_disk_fits_its_flavor(void **state)
+{
+    char id[] = "55555555-5555-4555-8555-555555555555";
+    struct reply r;
+
+    host("h1");
+    assert_true(write_as(who_system(), add_large_image, id) >= 0);
+    expect(r = call("p", "POST", "/servers", P("{\"server\":{\"name\":\"a\",\"flavorRef\":\"2\",\"imageRef\":\"%s\"}}", id)), 400);
+    assert_non_null(strstr(text(r, "badRequest/message"), "Flavor's disk is too small"));
+    expect(call("p", "POST", "/servers", P("{\"server\":{\"name\":\"a\",\"flavorRef\":\"6\",\"imageRef\":\"%s\"}}", id)), 202); /* whose disk is as large as the image */
+}
+
 /* What the host tried, and why it did not work, stands in the history of the call that wanted it; told twice it is there once,
  * told without end it has an end, and another host's word counts nothing. */
 static void history_of_the_host(void **state)
@@ -732,6 +753,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NOVA_TEST(versions),
         NOVA_TEST(history_of_the_host),
+        NOVA_TEST(an_images_disk_fits_its_flavor),
         NOVA_TEST(microversions_change_what_is_taken_and_shown),
         NOVA_TEST(a_server_comes_and_goes),
         NOVA_TEST(another_projects_server_is_not_there),
