@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -193,6 +194,25 @@ static struct finding check_ports(struct cli *cli)
     return good("ports are free, or ours");
 }
 
+/* The daemons and QEMU run without root's rights: a directory of somebody's own above theirs keeps them out. */
+static struct finding check_places(struct cli *cli)
+{
+    const char *const places[] = { cli->settings.config_dir, cli->settings.data_dir, cli->settings.run_dir };
+    struct stat st;
+
+    for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+        char *path = cx_strdup(cli->cx, places[i]);
+        for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+            *slash = 0;
+            if (stat(path, &st) == 0 && !(st.st_mode & S_IXOTH))
+                return bad(cx_printf(cli->cx, "nobody but its owner reaches what is below %s, as %s is", path, places[i]),
+                           cx_printf(cli->cx, "chmod o+x %s, or choose other places (--config-dir, --data-dir, --run-dir)", path));
+            *slash = '/';
+        }
+    }
+    return good("the daemons reach their directories");
+}
+
 static struct finding check_disk(struct cli *cli)
 {
     char *path = cx_strdup(cli->cx, cli->settings.data_dir);
@@ -300,6 +320,7 @@ static const struct {
     { "floating range", check_floating },
     { "ports", check_ports },
     { "firewall", check_nftables },
+    { "places", check_places },
     { "disk", check_disk },
     { "memory", check_memory },
     { "time", check_time },
