@@ -62,6 +62,7 @@ struct args where_args(const struct where *w);
 struct query {
     struct filter filter;
     struct strs tags, tags_any, not_tags, not_tags_any; /* each value may be a list with commas */
+    bool by_shared, shared; /* subnets: of networks that are shared, or that are not */
 };
 /* Adds the conditions on tags. */
 void where_add_tags(struct where *w, const struct query *q);

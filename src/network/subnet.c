@@ -99,6 +99,9 @@ int subnet_list(struct cx *cx, const struct query *q, struct list *ret_subnets)
 
     if (!sees_all(cx))
         where_add(&w, " AND (project_id=? OR network_id IN (SELECT id FROM network WHERE shared=1))", ARGS(own_project(cx)));
+    if (q->by_shared)
+        where_add(&w, q->shared ? " AND network_id IN (SELECT id FROM network WHERE shared=1)"
+                                : " AND network_id IN (SELECT id FROM network WHERE shared=0)", NO_ARGS);
     where_add_tags(&w, q);
     TRY(store_list_filtered(cx, &subnet_table, ret_subnets, &q->filter, where_text(&w), where_args(&w)));
     return load_children(cx, *ret_subnets);
@@ -341,6 +344,18 @@ static int check_all(struct cx *cx, struct subnet *s, struct cidr c)
     return check_routes(cx, s);
 }
 
+/* As in Neutron: subnets of one version on one network come all from the same pool, or from none. */
+static int check_affinity(struct cx *cx, const struct subnet *s, int version)
+{
+    int64_t one;
+    int r = store_int(cx, &one, "SELECT 1 FROM subnet WHERE network_id=$1 AND ip_version=$2 AND COALESCE(subnetpool_id,'')<>COALESCE($3,'')",
+                      ARGS(s->network_id, version, s->subnetpool_id));
+    TRY(r);
+    return r ? fail_type(cx, KIND_INVALID, "NetworkSubnetPoolAffinityError",
+                         "Subnets hosted on the same network must be allocated from the same subnet pool.")
+             : 0;
+}
+
 int subnet_add(struct cx *cx, struct subnet *s)
 {
     struct network n;
@@ -351,6 +366,7 @@ int subnet_add(struct cx *cx, struct subnet *s)
     if (s->subnetpool_id)
         TRY(subnetpool_cut(cx, s));
     TRY(check_cidr(cx, s, &c));
+    TRY(check_affinity(cx, s, c.base.version));
     TRY(check_overlap(cx, s, c));
     if (s->default_gateway)
         s->gateway_ip = c.bits >= (c.base.version == 4 ? 31 : 127) ? NULL : address_text(cx->arena, cidr_first_host(c));

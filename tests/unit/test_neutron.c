@@ -206,6 +206,10 @@ static void anything_comes_in_bulk(void **state)
     struct reply r = POST(demo(), V2 "/security-groups", "{\"security_groups\":[{\"name\":\"a\"},{\"name\":\"b\"}]}");
     assert_int_equal(r.status, 201);
     assert_text(r, "security_groups.1.name", "b");
+    r = POST(demo(), V2 "/security-groups", "{\"security_groups\":[{\"security_group\":{\"name\":\"c\"}},{\"name\":\"d\"}]}");
+    assert_int_equal(r.status, 201);
+    assert_text(r, "security_groups.0.name", "c");
+    assert_error(POST(demo(), V2 "/security-groups", "{\"security_groups\":[{\"network\":{\"name\":\"c\"}}]}"), 400, "HTTPBadRequest");
     r = POST(demo(), V2 "/routers", "{\"routers\":[{\"name\":\"a\"},{\"name\":\"b\",\"admin_state_up\":false}]}");
     assert_int_equal(r.status, 201);
     assert_true(json_is_false(at(r, "routers.1.admin_state_up")));
@@ -234,6 +238,9 @@ static void subnets_come_from_the_default_pool(void **state)
     r = POST(demo(), V2 "/subnets", FROM_DEFAULT, net, ",\"prefixlen\":28");
     assert_text(r, "subnet.cidr", "10.40.0.64/28");
     assert_error(POST(demo(), V2 "/subnets", FROM_DEFAULT, net, arena_printf(cloud.arena, ",\"subnetpool_id\":\"%s\"", text_at(p, "subnetpool.id"))), 400, "HTTPBadRequest");
+    /* what hangs on one network comes from one pool */
+    assert_error(POST(demo(), V2 "/subnets", "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":4,\"cidr\":\"10.41.0.0/24\"}}", net), 400, "NetworkSubnetPoolAffinityError");
+    assert_int_equal(POST(demo(), V2 "/subnets", "{\"subnet\":{\"network_id\":\"%s\",\"ip_version\":6,\"cidr\":\"fd41::/64\"}}", net).status, 201);
     const char *named = text_at(POST(demo(), V2 "/networks", "{\"network\":{\"name\":\"named\"}}"), "network.id");
     r = GET(demo(), V2 "/networks?name="); /* without a name, not with any */
     for (size_t i = 0; i < json_array_size(at(r, "networks")); i++)
@@ -265,6 +272,26 @@ static void any_protocol_has_two_more_names(void **state)
     assert_true(json_is_null(at(r, "security_group_rule.protocol")));
     assert_error(POST(demo(), V2 "/security-group-rules", RULE, group, "0"), 409, "SecurityGroupRuleExists");
     assert_error(POST(demo(), V2 "/security-group-rules", RULE, group, "\"any\",\"port_range_min\":1,\"port_range_max\":2"), 400, "SecurityGroupProtocolRequiredWithPorts");
+}
+
+static void subnets_are_as_shared_as_their_networks(void **state)
+{
+    const char *shared = text_at(GET(demo(), V2 "/networks?name=private"), "networks.0.id"), *of;
+    struct reply yes = GET(demo(), V2 "/subnets?shared=True"), no = GET(demo(), V2 "/subnets?shared=False");
+    assert_int_equal(json_array_size(at(yes, "subnets")), 1);
+    assert_text(yes, "subnets.0.network_id", shared);
+    assert_true(json_array_size(at(no, "subnets")) > 0);
+    for (size_t i = 0; (of = text_at(no, arena_printf(cloud.arena, "subnets.%zu.network_id", i))); i++)
+        assert_string_not_equal(of, shared);
+    assert_error(GET(demo(), V2 "/subnets?shared=perhaps"), 400, "HTTPBadRequest");
+}
+
+static void an_admin_finds_the_default_group_of_others(void **state)
+{
+    const char *project = MAKE("project", V3 "/projects", "{\"project\":{\"name\":\"fresh\"}}");
+    assert_int_equal(json_array_size(at(GET(admin(), NET("/security-groups?tenant_id=%s", project)), "security_groups")), 1);
+    assert_int_equal(json_array_size(at(GET(admin(), V2 "/security-groups?project_id=nosuch"), "security_groups")), 0);
+    assert_int_equal(json_array_size(at(GET(demo(), NET("/security-groups?project_id=%s", project)), "security_groups")), 0);
 }
 
 static void a_client_may_ask_for_its_own_quota(void **state)
@@ -307,6 +334,7 @@ int main(void)
         cmocka_unit_test(quotas_stop_and_tell),              cmocka_unit_test(changes_hold_for_a_revision),
         cmocka_unit_test(anything_comes_in_bulk),            cmocka_unit_test(subnets_come_from_the_default_pool),
         cmocka_unit_test(a_client_may_ask_for_its_own_quota), cmocka_unit_test(availability_counts_addresses),
+        cmocka_unit_test(subnets_are_as_shared_as_their_networks), cmocka_unit_test(an_admin_finds_the_default_group_of_others),
         cmocka_unit_test(lists_tell_what_changed_since),     cmocka_unit_test(any_protocol_has_two_more_names),
     };
     return cmocka_run_group_tests(tests, start, cloud_stop);

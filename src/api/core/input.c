@@ -147,6 +147,13 @@ static int read_one(struct req *rq, const struct body *b, const json_t *value, v
     return json_read(&rq->cx, b->fields, value, rules, obj);
 }
 
+/* An element may stand in its own wrap, as Neutron takes it: {"ports": [{"port": {...}}, ...]}. */
+static const json_t *unwrap(const struct body *b, const json_t *item)
+{
+    const json_t *inner = b->wrap && json_object_size(item) == 1 ? json_object_get(item, b->wrap) : NULL;
+    return inner ? inner : item;
+}
+
 static int read_bulk(struct req *rq, const struct body *b, const json_t *array)
 {
     size_t n = json_array_size(array);
@@ -157,7 +164,7 @@ static int read_bulk(struct req *rq, const struct body *b, const json_t *array)
     rq->bulk = arena_new_array(rq->cx.arena, const json_t *, n);
     rq->bodies = (struct list){ cx_alloc(&rq->cx, b->size * n), n };
     for (size_t i = 0; i < n; i++) {
-        rq->bulk[i] = json_array_get(array, i);
+        rq->bulk[i] = unwrap(b, json_array_get(array, i));
         TRY(read_one(rq, b, rq->bulk[i], (char *)rq->bodies.items + i * b->size));
     }
     rq->json = rq->bulk[0];

@@ -2,6 +2,7 @@
 
 #include "api/neutron/common.h"
 #include "api/neutron/tables.h"
+#include "identity/project.h"
 #include "network/group.h"
 
 /* ---- rules ---- */
@@ -161,6 +162,21 @@ static const struct field group_view[] = {
 static const char *const group_filters[] = { STANDARD_FILTERS, "stateful", NULL };
 /* clang-format on */
 
+/* An admin who looks at another project's groups finds the default one, too, and can count with it. */
+static int ensure_default_of(struct cx *cx, const char *project_id)
+{
+    struct project p;
+    const char *id;
+
+    if (!project_id)
+        return 0;
+    if (project_get(cx, project_id, &p) < 0) {
+        fail_clear(cx);
+        return 0;
+    }
+    return group_ensure_default(cx, project_id, &id);
+}
+
 static int groups_list(struct cx *cx, struct req *rq)
 {
     const struct paging paging = { .columns = group_table.columns, .filters = group_filters, .sorts = group_filters,
@@ -172,6 +188,8 @@ static int groups_list(struct cx *cx, struct req *rq)
     TRY(neutron_query(rq, &paging, &q));
     if (*own_project(cx))
         TRY(group_ensure_default(cx, own_project(cx), &id));
+    if (sees_all(cx))
+        TRY(ensure_default_of(cx, req_query(rq, "project_id") ? req_query(rq, "project_id") : req_query(rq, "tenant_id")));
     TRY(group_list(cx, &q, &groups));
     return neutron_reply_list(rq, "security_groups", group_view, groups, sizeof(struct group), &q);
 }

@@ -2,6 +2,7 @@
 
 #include "api/neutron/common.h"
 #include "api/neutron/tables.h"
+#include "base/text.h"
 #include "network/network.h"
 
 static int parse_dns(struct cx *cx, const struct field *f, const struct json_t *value, void *obj)
@@ -69,14 +70,28 @@ static const char *const filters[] = {
 };
 /* clang-format on */
 
+static const char *const also[] = { "tags", "tags-any", "not-tags", "not-tags-any", "status", "changed_since", "shared", NULL };
+
+/* A subnet is as shared as its network, though it does not show it. */
+static int read_shared(struct cx *cx, struct req *rq, struct query *q)
+{
+    const char *text = req_query(rq, "shared");
+
+    q->by_shared = text != NULL;
+    if (text && !text_to_bool(text, &q->shared))
+        return fail_type(cx, KIND_INVALID, "HTTPBadRequest", "Invalid input for shared. Reason: '%.64s' cannot be converted to boolean.", text);
+    return 0;
+}
+
 static int subnets_list(struct cx *cx, struct req *rq)
 {
-    const struct paging paging = { .columns = subnet_table.columns, .filters = filters, .sorts = filters, .also = neutron_tag_filters,
+    const struct paging paging = { .columns = subnet_table.columns, .filters = filters, .sorts = filters, .also = also,
                                    .strict = true, .neutron = true };
     struct query q;
     struct list subnets;
 
     TRY(neutron_query(rq, &paging, &q));
+    TRY(read_shared(cx, rq, &q));
     TRY(subnet_list(cx, &q, &subnets));
     return neutron_reply_list(rq, "subnets", view, subnets, sizeof(struct subnet), &q);
 }
