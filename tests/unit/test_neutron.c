@@ -81,6 +81,16 @@ static void networks_come_one_or_many(void **state)
     assert_text(r, "networks_links.0.rel", "previous");
     r = GET(demo(), strstr(text_at(r, "networks_links.0.href"), V2));
     assert_int_equal(json_array_size(at(r, "networks")), 2);
+    /* also from behind the end there is a way back */
+    r = GET(demo(), V2 "/networks?name=bulk&limit=3&sort_key=id");
+    assert_text(r, "networks_links.0.rel", "next");
+    r = GET(demo(), strstr(text_at(r, "networks_links.0.href"), V2));
+    assert_int_equal(json_array_size(at(r, "networks")), 0);
+    assert_int_equal(json_array_size(at(r, "networks_links")), 1);
+    assert_text(r, "networks_links.0.rel", "previous");
+    r = GET(demo(), strstr(text_at(r, "networks_links.0.href"), V2));
+    assert_int_equal(json_array_size(at(r, "networks")), 3);
+    assert_null(at(GET(demo(), V2 "/networks?name=bulk"), "networks_links"));
     assert_error(GET(demo(), V2 "/networks?colour=red"), 400, "HTTPBadRequest");
     assert_error(POST(demo(), V2 "/networks", "{\"network\":{\"colour\":\"red\"}}"), 400, "HTTPBadRequest");
 }

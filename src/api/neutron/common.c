@@ -63,7 +63,7 @@ bool neutron_never_active(struct req *rq)
     return wanted.n != 0;
 }
 
-/* This list's URL from another marker, in one direction or the other. */
+/* This list's URL from another marker (NULL: from its end), in one direction or the other. */
 static const char *page_url(struct req *rq, const char *marker, bool reverse)
 {
     struct buf b = buf_new(req_cx(rq)->arena);
@@ -78,7 +78,9 @@ static const char *page_url(struct req *rq, const char *marker, bool reverse)
         }
         p += n + (p[n] == '&');
     }
-    buf_printf(&b, "marker=%s%s", marker, reverse ? "&page_reverse=True" : "");
+    if (marker)
+        buf_printf(&b, "marker=%s%s", marker, reverse ? "&" : "");
+    buf_puts(&b, reverse ? "page_reverse=True" : "");
     return buf_text(&b);
 }
 
@@ -90,19 +92,19 @@ static void write_link(struct jwriter *w, const char *rel, const char *href)
     jw_end(w);
 }
 
+/* There is always a way back, from behind the last page too, and a way on as long as pages are full; as in Neutron. */
 static void write_links(struct req *rq, struct jwriter *w, const char *wrap, struct strs ids, const struct query *q)
 {
-    bool full = ids.n && (int64_t)ids.n == q->filter.limit;
-    bool next = q->filter.reverse ? q->filter.marker && ids.n : full, previous = q->filter.reverse ? full : q->filter.marker && ids.n;
+    bool full = (int64_t)ids.n == q->filter.limit, next = q->filter.reverse || full, previous = !q->filter.reverse || full;
 
-    if (!q->filter.limit || (!next && !previous))
+    if (!q->filter.limit)
         return;
     jw_key(w, cx_printf(req_cx(rq), "%s_links", wrap));
     jw_array(w);
     if (next)
-        write_link(w, "next", page_url(rq, ids.items[ids.n - 1], false));
+        write_link(w, "next", page_url(rq, ids.n ? ids.items[ids.n - 1] : NULL, false));
     if (previous)
-        write_link(w, "previous", page_url(rq, ids.items[0], true));
+        write_link(w, "previous", page_url(rq, ids.n ? ids.items[0] : NULL, true));
     jw_end(w);
 }
 
