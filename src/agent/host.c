@@ -2,13 +2,18 @@
 
 #include <linux/io_uring.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
+#include <utmpx.h>
 
 #include "agent/child.h"
 #include "agent/file.h"
+#include "base/env.h"
 #include "base/log.h"
 
 LOG_MODULE("host");
@@ -51,6 +56,37 @@ int host_facts(struct cx *cx, const char *state_dir, struct host_facts *ret_fact
         .disk_gib = (int64_t)(fs.f_blocks * fs.f_frsize >> 30),
     };
     return 0;
+}
+
+static int count_users(void)
+{
+    int n = 0;
+    const struct utmpx *u;
+
+    setutxent();
+    while ((u = getutxent()))
+        n += u->ut_type == USER_PROCESS;
+    endutxent();
+    return n;
+}
+
+const char *host_uptime(struct arena *a)
+{
+    time_t now = now_us() / 1000000;
+    struct sysinfo info = { 0 };
+    double loads[3] = { 0 };
+    struct tm tm;
+
+    sysinfo(&info);
+    if (getloadavg(loads, 3) < 0)
+        loads[0] = loads[1] = loads[2] = 0;
+    gmtime_r(&now, &tm);
+    int users = count_users();
+    long minutes = info.uptime / 60, days = minutes / 1440;
+    const char *up = days ? arena_printf(a, "%ld day%s, %ld:%02ld", days, days == 1 ? "" : "s", minutes / 60 % 24, minutes % 60)
+                          : arena_printf(a, "%ld:%02ld", minutes / 60, minutes % 60);
+    return arena_printf(a, " %02d:%02d:%02d up %s,  %d user%s,  load average: %.2f, %.2f, %.2f", tm.tm_hour, tm.tm_min, tm.tm_sec, up,
+                        users, users == 1 ? "" : "s", loads[0], loads[1], loads[2]);
 }
 
 bool host_io_uring(void)

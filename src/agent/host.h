@@ -7,6 +7,8 @@ struct host_facts {
     int64_t cpus, ram_mib, disk_gib;
 };
 /* 'state_dir' tells which file system the guests' disks are on. */
+/* One line as uptime(1) prints it: " 17:37:14 up 2:33,  3 users,  load average: 0.33, 0.36, 0.34". */
+const char *host_uptime(struct arena *a);
 int host_facts(struct cx *cx, const char *state_dir, struct host_facts *ret_facts) MUST_CHECK;
 
 struct kvm_trial {

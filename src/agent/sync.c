@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/host.h"
 #include "agent/relay.h"
 #include "base/env.h"
 #include "base/log.h"
@@ -120,7 +121,7 @@ static void put_host(struct wire_sync *m, const struct agent *a)
 static const char *compose(struct agent *a, struct arena *arena, bool wait, struct sent *ret_sent,
                            size_t *ret_n)
 {
-    struct wire_sync m = { .wait = wait };
+    struct wire_sync m = { .wait = wait, .uptime = host_uptime(arena) };
     struct jwriter w = jwriter_new(arena);
     pthread_mutex_lock(&a->lock);
     put_host(&m, a);

@@ -25,6 +25,7 @@ static void set_facts(struct host *h, const struct wire_sync *sync)
     h->ram_seen_mib = sync->ram_used_mib;
     h->disk_seen_gib = sync->disk_used_gib;
     h->running = sync->running;
+    h->uptime = sync->uptime;
 }
 
 int host_seen(struct cx *cx, const struct wire_sync *sync, const char **ret_id)

@@ -23,6 +23,7 @@ struct host {
     int64_t used_vcpus, used_ram_mib, used_disk_gib;    /* claimed by servers */
     int64_t servers_n;                                  /* placed here */
     int64_t running;                                    /* as the host sees it */
+    const char *uptime;                                 /* what uptime(1) said there last, or NULL */
     const char *az;                                     /* of its aggregates, else "nova" */
     bool disabled;
     const char *disabled_reason;

@@ -36,7 +36,7 @@ static const struct field host_columns[] = {
     STR(T, id), STR(T, name), STR(T, ip), STR(T, boot_id), STR(T, hypervisor), STR(T, hypervisor_version),
     I64(T, hypervisor_version_n), STR(T, cpu_model), STR(T, arch), I64(T, cpus), I64(T, ram_mib), I64(T, disk_gib),
     I64(T, ram_seen_mib), I64(T, disk_seen_gib), I64(T, used_vcpus), I64(T, used_ram_mib), I64(T, used_disk_gib),
-    I64(T, servers_n), I64(T, running), STR(T, az), BOOL(T, disabled), STR(T, disabled_reason),
+    I64(T, servers_n), I64(T, running), STR(T, uptime), STR(T, az), BOOL(T, disabled), STR(T, disabled_reason),
     I64(T, last_seen_us), TIME(T, created_at), TIME(T, updated_at), { 0 },
 };
 #undef T

@@ -209,6 +209,7 @@ const struct field wire_sync_fields[] = {
     STR(struct wire_sync, cpu_model, OPEN),
     STR(struct wire_sync, arch, OPEN),
     STR(struct wire_sync, public_ip, OPEN),
+    STR(struct wire_sync, uptime, OPEN),
     I64(struct wire_sync, hypervisor_version_n, OPEN),
     LIST(struct wire_sync, have, struct wire_have, have_fields, OPEN),
     LIST(struct wire_sync, guests, struct wire_guest_report, guest_report_fields, OPEN),

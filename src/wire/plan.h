@@ -174,6 +174,7 @@ struct wire_sync {
     int64_t cpus, ram_mib, disk_gib, ram_used_mib, disk_used_gib, running;
     const char *hypervisor, *hypervisor_version, *cpu_model, *arch, *public_ip;
     int64_t hypervisor_version_n; /* as libvirt counts: 7002000 */
+    const char *uptime;           /* one line, as uptime(1) prints it */
     struct list have;      /* struct wire_have */
     struct list guests;    /* struct wire_guest_report */
     struct list tasks;     /* struct wire_task_report */

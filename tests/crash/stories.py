@@ -134,7 +134,7 @@ STORIES = {'create': (create_and_delete, 1), 'change': (change_and_delete, 5)}
 
 # Tables and columns in which a cloud that has had a server differs from one that has not, and why.
 HISTORY = {'server_action', 'server_event', 'server_past', 'image_gone'}
-VOLATILE = {'host': {'last_seen_us', 'updated_at', 'running', 'ram_seen_mib', 'disk_seen_gib'},
+VOLATILE = {'host': {'uptime', 'last_seen_us', 'updated_at', 'running', 'ram_seen_mib', 'disk_seen_gib'},
             'allocation_pool': {'next_slot'}}  # addresses are given out round and round
 
 

@@ -95,9 +95,25 @@ static void without_the_device_or_a_kernel_it_is_no(void **state)
     assert_true(host_kvm(&cx, &(struct kvm_trial){ "/dev/null", dir, "b3", "/dev/null" }));
 }
 
+/* As clients take it apart. */
+static void an_uptime_is_readable(void **state)
+{
+    CLEAN_ARENA *a = arena_new();
+    int hour, users;
+    double load;
+    const char *text = host_uptime(a), *at = strstr(text, " up "), *rest = at ? strstr(at, ",  ") : NULL;
+
+    assert_int_equal(sscanf(text, " %d:", &hour), 1);
+    assert_non_null(rest);
+    assert_int_equal(sscanf(rest, ",  %d user", &users), 1);
+    rest = strstr(rest, "load average: ");
+    assert_non_null(rest);
+    assert_int_equal(sscanf(rest, "load average: %lf, ", &load), 1);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(an_uptime_is_readable),
         cmocka_unit_test(kvm_is_used_when_a_kernel_is_heard),
         cmocka_unit_test(without_the_device_or_a_kernel_it_is_no),
     };

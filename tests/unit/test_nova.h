@@ -211,7 +211,7 @@ static int run_report(struct cx *cx, void *arg)
     const char *host_id;
     struct wire_sync sync = { .version = WIRE_VERSION, .host_name = s->host, .boot_id = "b", .cpus = 4, .ram_mib = 8192,
                               .disk_gib = 100, .hypervisor = "QEMU", .hypervisor_version_n = 7002000, .arch = "x86_64",
-                              .public_ip = "192.0.2.1" };
+                              .public_ip = "192.0.2.1", .uptime = " 17:37:14 up 2:33,  3 users,  load average: 0.33, 0.36, 0.34" };
 
     for (size_t i = 0; i < s->n_holds; i++)
         have[i] = (struct wire_have){ "guest", s->holds[i], "v" };

@@ -178,6 +178,12 @@ static void hosts_of_old(void **state)
     expect(r = call("p:admin", "GET", "/os-hypervisors/h1/servers", NULL), 200);
     assert_string_equal(text(r, "hypervisors/0/servers/0/name"), "a");
     expect(call("p:admin", "GET", "/os-hypervisors/none/servers", NULL), 404);
+    r = call_mv("2.53", "p:admin", "GET", "/v2.1/os-hypervisors", NULL);
+    const char *id = text(r, "hypervisors/0/id");
+    expect(r = call_mv("2.53", "p:admin", "GET", P("/v2.1/os-hypervisors/%s/uptime", id), NULL), 200);
+    assert_non_null(strstr(text(r, "hypervisor/uptime"), "load average: 0.33"));
+    expect(call_mv("2.53", "p", "GET", P("/v2.1/os-hypervisors/%s/uptime", id), NULL), 403);
+    expect(call("p:admin", "GET", "/os-hypervisors/17/uptime", NULL), 404);
     expect(call_mv("2.53", "p:admin", "GET", "/v2.1/os-hypervisors/h1/servers", NULL), 404);
 }
 

@@ -279,8 +279,8 @@ EMIT(emit_service)
 /* clang-format off */
 #define T struct host
 #define BRIEF                                                                                            \
-    HOOK("id", .emit = emit_service_id, .until = MV(2, 52)), STR(T, id, .since = MV(2, 53)),             \
-    STR(T, name, AS("hypervisor_hostname")), HOOK("state", .emit = emit_state), HOOK("status", .emit = emit_status)
+    HOOK("id", .emit = emit_service_id, .until = MV(2, 52)), STR(struct host, id, .since = MV(2, 53)),   \
+    STR(struct host, name, AS("hypervisor_hostname")), HOOK("state", .emit = emit_state), HOOK("status", .emit = emit_status)
 static const struct field brief_view[] = { BRIEF, { 0 } };
 static const struct field detail_view[] = {
     BRIEF, STR(T, hypervisor, AS("hypervisor_type")), I64(T, hypervisor_version_n, AS("hypervisor_version")),
@@ -431,6 +431,19 @@ static int hypervisors_show(struct cx *cx, struct req *rq)
     return reply(rq, "hypervisor", detail_view, &h);
 }
 
+static int hypervisors_uptime(struct cx *cx, struct req *rq)
+{
+    static const struct field view[] = { BRIEF, STR(struct host, uptime), { 0 } };
+    struct host h;
+
+    TRY(find_hypervisor(cx, rq, &h));
+    if (!host_alive(cx, &h))
+        return fail(cx, KIND_INVALID, "Compute host %s is down: it cannot be asked for its uptime.", h.name);
+    if (!h.uptime)
+        return fail(cx, KIND_UNSUPPORTED, "The agent of host %s is too old to tell its uptime.", h.name);
+    return reply(rq, "hypervisor", view, &h);
+}
+
 static int hypervisors_statistics(struct cx *cx, struct req *rq)
 {
     struct list hosts;
@@ -483,6 +496,7 @@ const struct route nova_host_routes[] = {
     { "GET",    "/os-hypervisors",              hypervisors_list,   P "os-hypervisors:list",        MAY_ADMIN, NULL, OK(200) },
     { "GET",    "/os-hypervisors/detail",       hypervisors_detail, P "os-hypervisors:list-detail", MAY_ADMIN, NULL, OK(200) },
     { "GET",    "/os-hypervisors/statistics",   hypervisors_statistics, P "os-hypervisors:statistics", MAY_ADMIN, NULL, OK(200) },
+    { "GET",    "/os-hypervisors/{id}/uptime",    hypervisors_uptime,  P "os-hypervisors:uptime",  MAY_ADMIN, NULL, OK(200) },
     { "GET",    "/os-hypervisors/{name}/search",  hypervisors_search,  P "os-hypervisors:search",  MAY_ADMIN, NULL, OK(200), .until = MV(2, 52) },
     { "GET",    "/os-hypervisors/{name}/servers", hypervisors_servers, P "os-hypervisors:servers", MAY_ADMIN, NULL, OK(200), .until = MV(2, 52) },
     { "GET",    "/os-hypervisors/{id}",         hypervisors_show,   P "os-hypervisors:show",        MAY_ADMIN, NULL, OK(200) },
