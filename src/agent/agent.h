@@ -21,7 +21,7 @@ struct guest {
     struct arena *arena;        /* of 'record' */
     struct guest_record record; /* changed only by the worker that has the guest */
     bool busy, dirty;           /* a worker has it; it has to be looked at */
-    bool asked_off;             /* to shut down, by this process: the record may have it from one that died */
+    int64_t asked_us;           /* to shut down, by this process: the record may have it from one that died; 0: never */
     int64_t next_us;            /* not before (monotonic); 0: at once */
     int64_t deadline_us;        /* wall clock; when it passes the guest is looked at again */
     int64_t retries, failing_us; /* failures in a row; when the first of them was (monotonic) */

@@ -46,6 +46,7 @@ static int read_options(int argc, char **argv, struct options *o)
                                            { "seen", no_argument, NULL, SEEN },
                                            { "bench-parts", required_argument, NULL, BENCH_PARTS },
                                            { "help", no_argument, NULL, 'h' },
+                                           { "version", no_argument, NULL, 'v' },
                                            { 0 } };
     int c;
     *o = (struct options){ .config = "/etc/alamo/agent.conf" };
@@ -65,6 +66,9 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case 'h':
             usage(stdout);
+            exit(0);
+        case 'v':
+            puts("alamo-agent " ALAMO_VERSION);
             exit(0);
         default:
             usage(stderr);

@@ -9,7 +9,8 @@
 
 LOG_MODULE("agent");
 
-enum { GRACE_US = 60 * 1000000, POLL_US = 200 * 1000 };
+/* Asked again now and then: a guest that is still booting has nobody yet who hears its power button. */
+enum { GRACE_US = 60 * 1000000, POLL_US = 200 * 1000, POLLS_PER_ASK = 50 };
 
 /* ---- stopping ---- */
 
@@ -41,15 +42,15 @@ int once_stop_guests(struct cx *cx, struct agent *a)
     struct strs ids = { 0 };
     int live = 0;
     TRY(hv->list(hv->self, cx, &ids));
-    for (size_t i = 0; i < ids.n; i++) {
+    for (size_t i = 0; i < ids.n; i++)
         TRY(note_stopped(cx, a, ids.items[i]));
-        TRY(hv->ask_off(hv->self, cx, ids.items[i]));
-    }
     int64_t until = monotonic_us() + GRACE_US * slow_factor();
-    do {
+    for (int poll = 0; poll == 0 || (live && monotonic_us() < until); poll++) {
+        for (size_t i = 0; i < ids.n && poll % POLLS_PER_ASK == 0; i++)
+            TRY(hv->ask_off(hv->self, cx, ids.items[i]));
         usleep(POLL_US);
         TRY(count_live(cx, a, ids, &live));
-    } while (live && monotonic_us() < until);
+    }
     for (size_t i = 0; i < ids.n && live; i++)
         TRY(hv->stop(hv->self, cx, ids.items[i]));
     log_info("%zu guests are off", ids.n);

@@ -65,6 +65,9 @@ static struct step overlay(const struct guest_seen *seen)
     return just(is_live(seen) ? STEP_MERGE : STEP_MERGE_OFF);
 }
 
+/* A guest that is still booting has nobody yet who hears its power button. */
+enum { ASK_EVERY_US = 10 * 1000000 };
+
 /* Asks, waits for the guest's own end, then pulls the plug. */
 static struct step ending(const struct look *l, bool hard)
 {
@@ -76,9 +79,10 @@ static struct step ending(const struct look *l, bool hard)
     int64_t left_us = asked_us + l->around->grace_us - l->around->now_us;
     if (left_us <= 0)
         return just(STEP_STOP);
-    if (l->around->ask_again)
+    int64_t next_us = l->around->asked_us ? l->around->asked_us + ASK_EVERY_US - l->around->now_us : 0;
+    if (next_us <= 0)
         return just(STEP_ASK_OFF);
-    return (struct step){ .kind = STEP_WAIT, .wait_us = left_us };
+    return (struct step){ .kind = STEP_WAIT, .wait_us = left_us < next_us ? left_us : next_us };
 }
 
 static bool off_by_itself(const struct look *l)

@@ -48,7 +48,7 @@ struct surroundings {    /* of the decision */
     const char *boot_id; /* the host's */
     int64_t now_us;
     int64_t grace_us; /* that a guest has for shutting down */
-    bool ask_again;   /* to shut down: who noted that it was asked may have died before it asked */
+    int64_t asked_us; /* when this process last asked it to shut down, 0: never: who noted it may have died before it asked */
 };
 
 /* 'wanted' NULL: nothing of the guest is. */

@@ -189,7 +189,7 @@ static int ask_off(struct work *w, const struct step *s)
     r.running = false;
     TRY(save(w, &r));
     TRY(hv->ask_off(hv->self, w->cx, w->g->id));
-    w->g->asked_off = true;
+    w->g->asked_us = now_us();
     return 0;
 }
 
@@ -494,7 +494,7 @@ static int one_step(struct work *w)
     struct hypervisor *hv = &w->a->drivers.hypervisor;
     struct storage *st = &w->a->drivers.storage;
     struct surroundings around = { w->a->boot_id, now_us(), (int64_t)GRACE_S * 1000000 * slow_factor(),
-                                   !w->g->asked_off };
+                                   w->g->asked_us };
     struct step s;
 
     w->seen = (struct guest_seen){ 0 };

@@ -135,6 +135,25 @@ bool daemons_running(struct cli *cli, enum daemon daemon)
                                    : process_alive(daemon_pid_file(cli, daemon));
 }
 
+static pid_t daemon_pid(struct cli *cli, enum daemon daemon)
+{
+    pid_t pid;
+    if (daemons_by_systemd(cli))
+        return systemd_pid(cli, daemon);
+    CLEAN_FD fd = process_open(daemon_pid_file(cli, daemon), &pid);
+    return fd < 0 ? 0 : pid;
+}
+
+const char *daemons_version(struct cli *cli, enum daemon daemon)
+{
+    pid_t pid = daemon_pid(cli, daemon);
+    const char *const argv[] = { cx_printf(cli->cx, "/proc/%d/exe", (int)pid), "--version", NULL };
+    const char *output = "";
+    if (pid <= 0 || process_run(cli, argv, &output) != 0)
+        return "";
+    return cx_printf(cli->cx, "%.*s", (int)strcspn(output, "\n"), output);
+}
+
 int daemons_end(struct cli *cli)
 {
     if (daemons_by_systemd(cli))

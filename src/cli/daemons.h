@@ -17,6 +17,9 @@ int daemons_wait_gone(struct cli *cli, enum daemon daemon) MUST_CHECK;
 /* Ends a daemon that runs, to be started again at once: its configuration has changed. */
 int daemons_restart(struct cli *cli, enum daemon daemon) MUST_CHECK;
 bool daemons_running(struct cli *cli, enum daemon daemon);
+/* What the running daemon says of itself, which need not be the program that is installed by now: "alamod 0.1.0".
+ * "" when it does not run. */
+const char *daemons_version(struct cli *cli, enum daemon daemon);
 /* Ends the supervisor; nothing is wanted any more. */
 int daemons_end(struct cli *cli) MUST_CHECK;
 /* The end of a daemon's log, for a message that says why it does not run. */

@@ -13,7 +13,7 @@
 static const struct command commands[] = {
     { "up", "", "start the cloud; whatever is missing is made, whatever is there stays", 0, 0, command_up },
     { "down", "", "stop it; servers are shut down, data stay", 0, 0, command_down },
-    { "status", "", "show the cloud: daemons, hosts, servers by state, last errors", 0, 0, command_status },
+    { "status", "", "show the cloud: daemons and versions, hosts, servers by state, last errors", 0, 0, command_status },
     { "openrc", "[USER]", "say where the file is that logs the openstack command in", 0, 1, command_openrc },
     { "ssh", "NAME [WORD]...", "log in to a server of the first user", 1, 1000, command_ssh },
     { "doctor", "", "look at this machine: what is in the way of a cloud, and how to repair it", 0, 0, command_doctor },

@@ -18,7 +18,8 @@ static void show_daemons(struct cli *cli)
         if (d == DAEMON_LIBVIRTD && !runs)
             printf("libvirtd: %s\n", libvirtd_answers() ? "runs (the machine's own)" : "does not run");
         else
-            printf("%s: %s\n", daemon_names[d], runs ? "runs" : "does not run");
+            printf("%s: %s\n", daemon_names[d],
+                   runs ? cx_printf(cli->cx, "runs, %s", daemons_version(cli, (enum daemon)d)) : "does not run");
     }
 }
 

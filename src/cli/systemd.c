@@ -2,6 +2,7 @@
 #include "cli/systemd.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "cli/files.h"
@@ -25,14 +26,14 @@ const char *systemd_unit(struct cli *cli, enum daemon daemon)
     buf_printf(
         &b,
         "# Made by `alamo up`.\n[Unit]\nDescription=%s\nAfter=network-online.target%s\n"
-        "Wants=network-online.target\n\n[Service]\nExecStart=%s --config %s\nRestart=always\nRestartSec=1\n"
+        "Wants=network-online.target\nStartLimitIntervalSec=0\n\n[Service]\nExecStart=%s --config %s\nRestart=always\nRestartSec=1\n"
         "LimitNOFILE=65536\n",
         agent ? "Alamo host agent" : "Alamo controller", agent ? " libvirtd.service" : "",
         cli_program(cli, daemon_names[daemon]), cli_config_file(cli, agent ? "agent.conf" : "alamod.conf"));
     if (!agent)
         buf_printf(
             &b,
-            "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_SYS_ADMIN\nNoNewPrivileges=true\nProtectSystem=strict\n"
+            "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_SYS_ADMIN CAP_DAC_READ_SEARCH\nNoNewPrivileges=true\nProtectSystem=strict\n"
             "ReadWritePaths=%s\nProtectHome=read-only\nPrivateTmp=true\nPrivateDevices=true\n"
             "ProtectKernelTunables=true\nProtectKernelModules=true\n",
             cli->settings.data_dir);
@@ -40,6 +41,13 @@ const char *systemd_unit(struct cli *cli, enum daemon daemon)
         buf_puts(&b, "KillMode=process\n"); /* DHCP goes on while the agent is replaced */
     buf_puts(&b, "\n[Install]\nWantedBy=multi-user.target\n");
     return buf_text(&b);
+}
+
+pid_t systemd_pid(struct cli *cli, enum daemon daemon)
+{
+    const char *const argv[] = { "systemctl", "show", "-p", "MainPID", "--value", daemon_names[daemon], NULL };
+    const char *output = "";
+    return process_run(cli, argv, &output) == 0 ? (pid_t)strtol(output, NULL, 10) : 0;
 }
 
 bool systemd_running(struct cli *cli, enum daemon daemon)

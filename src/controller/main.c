@@ -220,8 +220,10 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--dump-api") == 0)
         return dump_api();
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return puts("alamod " ALAMO_VERSION) < 0;
     if (argc == 3 && strcmp(argv[1], "--config") == 0)
         return run(argv[2]);
-    fprintf(stderr, "usage: alamod --config FILE | --dump-api\n");
+    fprintf(stderr, "usage: alamod --config FILE | --dump-api | --version\n");
     return 2;
 }

@@ -76,7 +76,8 @@ second() {
     same "$(grep -E '^(API|console|openrc|ssh): ' "$dir/up1")" "$(grep -E '^(API|console|openrc|ssh): ' "$dir/up2")"
 }
 test_that "a second up changes nothing and says the same" second
-test_that "status" on sh -c "$alamo status > $dir/status && grep -q '1 ACTIVE' $dir/status && grep -q '^host cloud1: up' $dir/status"
+test_that "status" on sh -c "$alamo status > $dir/status && grep -q '1 ACTIVE' $dir/status && grep -q '^host cloud1: up' $dir/status && grep -q '^alamod: runs, alamod [0-9]' $dir/status &&
+    grep -q '^alamo-agent: runs, alamo-agent [0-9]' $dir/status"
 test_that "check finds nothing without an owner" on "$alamo" check
 
 # What nobody owns is found while the agent is held, and gone soon after it goes on.

@@ -312,7 +312,7 @@ test_actions() {
     inner "$PLAIN_IP" sync
     check "hard reboot" rebooted HARD
     act demo "$PLAIN" '{"os-stop": null}' > /dev/null
-    check "stop" becomes demo "$PLAIN" SHUTOFF
+    check "stop, before the plug is pulled after a minute" becomes demo "$PLAIN" SHUTOFF 45
     refuses "a stopped server does not answer" on_host ping -n -q -c1 -W1 "$PLAIN_IP"
     act demo "$PLAIN" '{"os-start": null}' > /dev/null
     check "start" becomes demo "$PLAIN" ACTIVE

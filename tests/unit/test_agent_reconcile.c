@@ -28,7 +28,7 @@ struct model {
     struct guest_record record;
     struct wire_guest wanted;
     bool exists; /* a document */
-    int64_t now_us;
+    int64_t now_us, asked_us;
     bool deaf; /* does not hear the power button */
     struct wire_port ports[PORTS];
     struct wire_task task;
@@ -129,8 +129,10 @@ static void apply(struct model *m, const struct step *s)
         m->record.stopping_us = 0;
         break;
     case STEP_ASK_OFF:
+        if (m->record.running || !m->record.stopping_us)
+            m->record.stopping_us = m->now_us;
         m->record.running = false;
-        m->record.stopping_us = m->now_us;
+        m->asked_us = m->now_us;
         if (!m->deaf)
             stop(m);
         break;
@@ -255,7 +257,7 @@ static void test_random(void **state)
         seed = (uint64_t)round + 1;
         make_up(&m);
         for (;; n++) {
-            const struct surroundings around = { "boot", m.now_us, GRACE_US };
+            const struct surroundings around = { "boot", m.now_us, GRACE_US, m.asked_us };
             struct step s = reconcile_guest(m.exists ? &m.wanted : NULL, &m.record, &m.seen, &around);
             if (s.kind == STEP_NONE || s.kind == STEP_GONE)
                 break;
@@ -357,19 +359,38 @@ static void test_asked_by_the_dead(void **state)
     const struct wire_guest off = { .gen = 5, .power = "off" };
     const struct guest_seen on = { .power = GUEST_ON, .disks = true };
     const struct guest_record asked = { .stopping_us = 1000000000 };
-    struct surroundings around = { "boot", 1000000000, GRACE_US, .ask_again = true };
+    struct surroundings around = { "boot", 1000000000, GRACE_US };
 
     assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_ASK_OFF);
-    around.ask_again = false;
+    around.asked_us = 1000000000;
     assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_WAIT);
-    around = (struct surroundings){ "boot", 1000000000 + GRACE_US, GRACE_US, .ask_again = true };
+    around = (struct surroundings){ "boot", 1000000000 + GRACE_US, GRACE_US };
     assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_STOP);
+}
+
+/* A guest that was booting when its power button was pressed did not hear it: it is pressed each ten seconds. */
+static void test_asked_again(void **state)
+{
+    const struct wire_guest off = { .gen = 5, .power = "off" };
+    const struct guest_seen on = { .power = GUEST_ON, .disks = true };
+    const struct guest_record asked = { .stopping_us = 1000000000 };
+    struct surroundings around = { "boot", 1000000000, GRACE_US, .asked_us = 1000000000 };
+
+    struct step s = reconcile_guest(&off, &asked, &on, &around);
+    assert_int_equal(s.kind, STEP_WAIT);
+    assert_int_equal(s.wait_us, 10000000);
+    around.now_us += s.wait_us;
+    assert_int_equal(reconcile_guest(&off, &asked, &on, &around).kind, STEP_ASK_OFF);
+    around.asked_us = around.now_us = 1000000000 + GRACE_US - 1000000;
+    s = reconcile_guest(&off, &asked, &on, &around);
+    assert_int_equal(s.kind, STEP_WAIT);
+    assert_int_equal(s.wait_us, 1000000);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_table), cmocka_unit_test(test_random),
                                         cmocka_unit_test(test_asked_by_the_dead),
-                                        cmocka_unit_test(test_rebuild) };
+                                        cmocka_unit_test(test_rebuild), cmocka_unit_test(test_asked_again) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
