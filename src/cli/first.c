@@ -10,7 +10,7 @@
 #include "cli/process.h"
 #include "json/writer.h"
 
-enum { ACTIVE_S = 180, ANSWER_S = 120 };
+enum { ACTIVE_S = 180, ANSWER_S = 120, GONE_S = 60 };
 
 static const char server_name[] = "first", flavor_name[] = "m1.micro", image_name[] = "cirros";
 
@@ -84,19 +84,54 @@ static int make_server(struct cli *cli, struct api *api, const char **ret_id)
     return first_make_server(cli, api, &new, ret_id);
 }
 
-/* A run that died between making the server and noting its id left one of this name. */
-static int find_server(struct api *api, const char **ret_id)
+/* A run that died between making the server and noting its id left one of this name; '*ret' with id NULL: none. */
+static int find_server(struct api *api, struct api_server *ret)
 {
     struct list servers;
 
+    *ret = (struct api_server){ 0 };
     TRY(api_servers(api, false, &servers));
     const struct api_server *s = servers.items;
     for (size_t i = 0; i < servers.n; i++)
-        if (str_eq(s[i].name, server_name)) {
-            *ret_id = s[i].id;
+        if (str_eq(s[i].name, server_name))
+            *ret = s[i];
+    return 0;
+}
+
+static int drop_floating(struct api *api, const char *server_id)
+{
+    struct api_ref port;
+    struct api_floating floating;
+
+    TRY(api_server_port(api, server_id, &port));
+    if (!port.id)
+        return 0;
+    TRY(api_port_floating(api, port.id, &floating));
+    if (!floating.id)
+        return 0;
+    return api_send(api, "DELETE", api_path(api, "/network/v2.0/floatingips/%s", floating.id), NULL, NULL, NULL);
+}
+
+/* One that failed in an earlier run and never answered holds nothing of anybody's. */
+static int drop_server(struct cli *cli, struct api *api, const char *id)
+{
+    int64_t deadline_us = monotonic_us() + GONE_S * 1000000 * slow_factor();
+    struct api_server s;
+
+    TRY(drop_floating(api, id));
+    TRY(api_send(api, "DELETE", api_path(api, "/compute/v2.1/servers/%s", id), NULL, NULL, NULL));
+    for (;;) {
+        int r = api_server(api, id, &s);
+        if (r < 0 && cli->cx->kind == KIND_NOT_FOUND) {
+            fail_clear(cli->cx);
             return 0;
         }
-    return 0;
+        TRY(r);
+        if (monotonic_us() > deadline_us)
+            return fail(cli->cx, KIND_UNAVAILABLE, "the failed server %s (%s) does not go; see alamo status",
+                        server_name, id);
+        sleep_ms(100);
+    }
 }
 
 static int wait_active(struct cli *cli, struct api *api, const char *id)
@@ -148,12 +183,16 @@ int first_give_floating(struct cli *cli, struct api *api, const char *server_id)
 int first_server(struct cli *cli)
 {
     struct api *api;
-    const char *id = NULL;
+    struct api_server earlier;
 
     if (files_there(id_file(cli)))
         return 0;
     TRY(api_login_demo(cli, &api));
-    TRY(find_server(api, &id));
+    TRY(find_server(api, &earlier));
+    bool failed = earlier.id && str_eq(earlier.status, "ERROR");
+    if (failed)
+        TRY(drop_server(cli, api, earlier.id));
+    const char *id = failed ? NULL : earlier.id;
     if (!id)
         TRY(make_server(cli, api, &id));
     TRY(first_give_floating(cli, api, id)); /* while it boots */
