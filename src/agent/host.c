@@ -1,6 +1,7 @@
 #include "agent/host.h"
 
 #include <linux/io_uring.h>
+#include <pwd.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -87,6 +88,15 @@ const char *host_uptime(struct arena *a)
                           : arena_printf(a, "%ld:%02ld", minutes / 60, minutes % 60);
     return arena_printf(a, " %02d:%02d:%02d up %s,  %d user%s,  load average: %.2f, %.2f, %.2f", tm.tm_hour, tm.tm_min, tm.tm_sec, up,
                         users, users == 1 ? "" : "s", loads[0], loads[1], loads[2]);
+}
+
+int host_user(struct cx *cx, const char *name, struct guest_user *ret_user)
+{
+    const struct passwd *pw = getpwnam(name);
+    if (!pw)
+        return fail(cx, KIND_NOT_FOUND, "there is no user %s that guests could run as: install libvirt-daemon-system, or set qemu_user", name);
+    *ret_user = (struct guest_user){ pw->pw_uid, pw->pw_gid };
+    return 0;
 }
 
 bool host_io_uring(void)

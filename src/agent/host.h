@@ -1,6 +1,6 @@
 /* host.h - what kind of host this is. */
 #pragma once
-#include "base/cx.h"
+#include "agent/driver.h"
 
 struct host_facts {
     const char *boot_id, *cpu_model;
@@ -20,5 +20,7 @@ struct kvm_trial {
  * then a kernel must be heard on a serial port.  The result is kept in state_dir for this boot of the host.
  * Doubt is a no, with a line in the log that says what to do. */
 bool host_kvm(struct cx *cx, const struct kvm_trial *trial);
+/* The user that guests run as.  Errors: NOT_FOUND, with what to do. */
+int host_user(struct cx *cx, const char *name, struct guest_user *ret_user) MUST_CHECK;
 /* The kernel has io_uring and lets us use it. */
 bool host_io_uring(void);

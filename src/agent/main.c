@@ -118,8 +118,10 @@ static int real_network(struct cx *cx, struct agent *a)
 static int real_drivers(struct cx *cx, struct agent *a, bool probe)
 {
     const struct settings *s = &a->settings;
-    const struct local_config local = { s->state_dir, s->image_dir, sync_fetch, a };
+    struct local_config local = { s->state_dir, s->image_dir, .fetch = sync_fetch, .arg = a };
     struct libvirt_config lv = { .uri = s->libvirt_uri, .run_dir = s->run_dir, .changed = agent_guest_changed, .arg = a };
+    TRY(host_user(cx, s->qemu_user, &local.user));
+    lv.traits.user = local.user;
     TRY(local_new(cx, &local, &a->drivers.storage));
     TRY(real_network(cx, a));
     lv.traits.io_uring = host_io_uring();

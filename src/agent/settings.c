@@ -19,6 +19,7 @@ const struct field settings_fields[] = {
     STR(struct settings, run_dir, .preset = "/run/alamo"),
     STR(struct settings, image_dir, .preset = "/var/lib/alamo/images"),
     STR(struct settings, libvirt_uri, .preset = "qemu:///system"),
+    STR(struct settings, qemu_user, .preset = "libvirt-qemu"),
     STR(struct settings, driver, .preset = "real"),
     STR(struct settings, kvm, .preset = "auto", .one_of = kvm_values),
     STR(struct settings, probe_kernel),

@@ -9,6 +9,7 @@ struct settings {
     const char *bridge;     /* of the flat network */
     const char *state_dir, *run_dir, *image_dir;
     const char *libvirt_uri;
+    const char *qemu_user; /* that guests run as */
     const char *driver;       /* "real" or "fake:SOCKET" */
     const char *kvm;          /* "auto": by trial; "no": never */
     const char *probe_kernel; /* a kernel to try KVM with; NULL: the host's own in /boot */

@@ -25,12 +25,8 @@ static const char libvirtd_conf[] = "# Made by `alamo up`.\n"
                                     "unix_sock_rw_perms = \"0700\"\n"
                                     "log_outputs = \"3:stderr\"\n";
 
-/* dynamic_ownership off: libvirt would give images away from the controller, which reads them too.  So QEMU
- * reads them by its group, and is root for the disks that the agent makes: a root without capabilities, in
- * QEMU's own sandbox. */
+/* Which user a guest runs as stands in its own definition. */
 static const char qemu_conf[] = "# Made by `alamo up`.\n"
-                                "user = \"root\"\n"
-                                "group = \"libvirt-qemu\"\n"
                                 "dynamic_ownership = 0\n"
                                 "remember_owner = 0\n"
                                 "security_driver = \"none\"\n"

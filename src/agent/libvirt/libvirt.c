@@ -343,6 +343,17 @@ static bool is_active(virDomainPtr d)
     return virDomainIsActive(d) == 1;
 }
 
+/* A call has failed, which is fine when the guest is where it should have brought it.  Asking that makes libvirt
+ * forget why the call failed. */
+static int failed_unless(struct cx *cx, virDomainPtr d, bool active, const char *what)
+{
+    int r = failed(cx, what);
+    if (is_active(d) != active)
+        return r;
+    fail_clear(cx);
+    return 0;
+}
+
 /* The guest stays paused until it is known to run: a QEMU that fails leaves nothing. */
 static int lv_start(void *self, struct cx *cx, const struct wire_guest *g, const struct guest_files *files)
 {
@@ -356,8 +367,8 @@ static int lv_start(void *self, struct cx *cx, const struct wire_guest *g, const
     if (!d)
         return failed(cx, "define the server");
     crash_point("before start");
-    if (!is_active(d) && virDomainCreate(d) < 0 && !is_active(d))
-        return failed(cx, "start the server");
+    if (!is_active(d) && virDomainCreate(d) < 0)
+        TRY(failed_unless(cx, d, true, "start the server"));
     crash_point("after start");
     return 0;
 }
@@ -371,8 +382,8 @@ static int act(void *self, struct cx *cx, const char *id, const char *what, bool
     if (!d || is_active(d) != wants_active)
         return 0;
     crash_point(what);
-    if (f(d) < 0 && is_active(d) == wants_active)
-        return failed(cx, what);
+    if (f(d) < 0)
+        TRY(failed_unless(cx, d, !wants_active, what));
     crash_point(what);
     return 0;
 }

@@ -55,9 +55,9 @@ static struct guest_files local_files(void *self, struct cx *cx, const struct wi
         .config_drive = !g || g->config_drive ? in_guest(l, cx, id, "config.iso") : NULL,
         .kernel = g && g->kernel ? image_path(l, cx, g->kernel) : NULL,
         .ramdisk = g && g->ramdisk ? image_path(l, cx, g->ramdisk) : NULL,
-        .overlay = in_guest(l, cx, id, "overlay.qcow2"),
+        .overlay = in_guest(l, cx, id, "qemu/overlay.qcow2"),
         .console = in_guest(l, cx, id, "console.log"),
-        .vnc = in_guest(l, cx, id, "vnc.sock"),
+        .vnc = in_guest(l, cx, id, "qemu/vnc.sock"),
     };
 }
 
@@ -82,6 +82,20 @@ static int remove_parts(struct cx *cx, const char *dir, const char *begin)
         if (is_part(names.items[i]) && str_starts(names.items[i], begin, NULL))
             TRY(file_remove(cx, cx_printf(cx, "%s/%s", dir, names.items[i])));
     return 0;
+}
+
+/* To the guest's user, before anything can use it.  It was made by root in a folder of root's. */
+static int hand_over(struct local *l, struct cx *cx, const char *path, mode_t mode)
+{
+    if (chown(path, l->config.user.uid, l->config.user.gid) < 0 || chmod(path, mode) < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't give %s to the user of the guests: %s", path, strerror(errno));
+    return 0;
+}
+
+static int publish_disk(struct local *l, struct cx *cx, const char *part, const char *path)
+{
+    TRY(hand_over(l, cx, part, 0600));
+    return file_publish(cx, part, path);
 }
 
 /* ---- images ---- */
@@ -118,6 +132,8 @@ static int fetch_image(struct local *l, struct cx *cx, const struct wire_image *
     int r = l->config.fetch(l->config.arg, cx, image->id, fd);
     if (r >= 0)
         r = digest_check(cx, fd, image);
+    if (r >= 0)
+        r = hand_over(l, cx, part, 0400);
     if (r >= 0)
         r = file_publish(cx, part, path);
     if (r < 0)
@@ -242,31 +258,31 @@ static int make_root(struct local *l, struct cx *cx, const struct wire_guest *g,
                                     "-F",       format,   "-b", base, part, size,    NULL };
     const char *const empty[] = { "qemu-img", "create", "-q", "-f", "qcow2", "-o", layout, part, size, NULL };
     TRY(child_must(cx, base ? overlay : empty, NULL, CREATE_MS));
-    return file_publish(cx, part, path);
+    return publish_disk(l, cx, part, path);
 }
 
-static int make_sparse(struct cx *cx, const char *path, int64_t bytes)
+static int make_sparse(struct local *l, struct cx *cx, const char *path, int64_t bytes)
 {
     const char *part = part_of(cx, path);
     CLEAN_FD fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, bytes) < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't make the disk %s: %s", path, strerror(errno));
-    return file_publish(cx, part, path);
+    return publish_disk(l, cx, part, path);
 }
 
-static int grow_sparse(struct cx *cx, const char *path, int64_t bytes)
+static int grow_sparse(struct local *l, struct cx *cx, const char *path, int64_t bytes)
 {
     if (!file_exists(path))
-        return make_sparse(cx, path, bytes);
+        return make_sparse(l, cx, path, bytes);
     if (truncate(path, bytes) < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't make the disk %s larger: %s", path, strerror(errno));
     return 0;
 }
 
-static int make_swap(struct cx *cx, const char *path, int64_t bytes)
+static int make_swap(struct local *l, struct cx *cx, const char *path, int64_t bytes)
 {
     const char *part = part_of(cx, path);
-    TRY(make_sparse(cx, part, bytes));
+    TRY(make_sparse(l, cx, part, bytes));
     const char *const argv[] = { "mkswap", "-q", part, NULL };
     TRY(child_must(cx, argv, NULL, CREATE_MS));
     return file_publish(cx, part, path);
@@ -282,7 +298,7 @@ static int put_drive_file(struct cx *cx, const char *dir, const struct drive_fil
     return 0;
 }
 
-static int make_config_drive(struct cx *cx, struct drive drive, const char *path)
+static int make_config_drive(struct local *l, struct cx *cx, struct drive drive, const char *path)
 {
     const char *dir = cx_printf(cx, "%s.d", path), *part = part_of(cx, path);
     for (size_t i = 0; i < drive.n; i++)
@@ -293,7 +309,18 @@ static int make_config_drive(struct cx *cx, struct drive drive, const char *path
     TRY(child_must(cx, make, NULL, CREATE_MS));
     const char *const clean[] = { "rm", "-rf", dir, NULL };
     TRY(child_must(cx, clean, NULL, CREATE_MS));
-    return file_publish(cx, part, path);
+    return publish_disk(l, cx, part, path);
+}
+
+static int make_folders(struct local *l, struct cx *cx, const char *dir)
+{
+    const char *own = cx_printf(cx, "%s/qemu", dir);
+    TRY(file_make_dir(cx, dir, 0700));
+    TRY(file_make_dir(cx, own, 0700));
+    TRY(hand_over(l, cx, own, 0700));
+    if (chown(dir, 0, l->config.user.gid) < 0 || chmod(dir, 0710) < 0)
+        return fail(cx, KIND_UNAVAILABLE, "Can't open %s to the user of the guests: %s", dir, strerror(errno));
+    return 0;
 }
 
 /* The root disk comes last: where it is, everything is. */
@@ -303,16 +330,16 @@ static int local_make(void *self, struct cx *cx, const struct wire_guest *g, str
     struct guest_files f = local_files(l, cx, g, g->id);
     if (!uuid_valid(g->id))
         return fail(cx, KIND_INVALID, "The server has no proper id");
-    TRY(file_make_dir(cx, f.dir, 0700));
+    TRY(make_folders(l, cx, f.dir));
     TRY(remove_parts(cx, f.dir, ""));
     TRY(have_image(l, cx, g->kernel, NULL));
     TRY(have_image(l, cx, g->ramdisk, NULL));
     if (f.ephemeral && !file_exists(f.ephemeral))
-        TRY(make_sparse(cx, f.ephemeral, g->ephemeral_gib * GIB));
+        TRY(make_sparse(l, cx, f.ephemeral, g->ephemeral_gib * GIB));
     if (f.swap && !file_exists(f.swap))
-        TRY(make_swap(cx, f.swap, g->swap_mib * MIB));
+        TRY(make_swap(l, cx, f.swap, g->swap_mib * MIB));
     if (f.config_drive && !file_exists(f.config_drive))
-        TRY(make_config_drive(cx, drive, f.config_drive));
+        TRY(make_config_drive(l, cx, drive, f.config_drive));
     crash_point("before root disk");
     if (!file_exists(f.root))
         TRY(make_root(l, cx, g, f.root));
@@ -339,13 +366,14 @@ static bool is_small(const struct guest_files *f, const struct wire_guest *g)
 /* Swap is nobody's data: it is made anew. */
 static int local_grow(void *self, struct cx *cx, const struct wire_guest *g)
 {
-    struct guest_files f = local_files(self, cx, g, g->id);
+    struct local *l = self;
+    struct guest_files f = local_files(l, cx, g, g->id);
     const char *size = cx_printf(cx, "%lld", (long long)(g->root_gib * GIB));
     const char *const argv[] = { "qemu-img", "resize", "-q", "-f", "qcow2", f.root, size, NULL };
     if (f.ephemeral && file_size(f.ephemeral) < g->ephemeral_gib * GIB)
-        TRY(grow_sparse(cx, f.ephemeral, g->ephemeral_gib * GIB));
+        TRY(grow_sparse(l, cx, f.ephemeral, g->ephemeral_gib * GIB));
     if (f.swap && file_size(f.swap) < g->swap_mib * MIB)
-        TRY(make_swap(cx, f.swap, g->swap_mib * MIB));
+        TRY(make_swap(l, cx, f.swap, g->swap_mib * MIB));
     crash_point("before disk grows");
     if (virtual_bytes(f.root) < g->root_gib * GIB)
         TRY(child_must(cx, argv, NULL, CREATE_MS));
@@ -360,6 +388,7 @@ static int local_remove(void *self, struct cx *cx, const char *guest_id)
         return fail(cx, KIND_INVALID, "The server has no proper id");
     const char *const clean[] = { "rm", "-rf", cx_printf(cx, "%s/config.iso.d", dir), NULL };
     TRY(child_must(cx, clean, NULL, CREATE_MS));
+    TRY(file_remove_dir(cx, cx_printf(cx, "%s/qemu", dir)));
     return file_remove_dir(cx, dir);
 }
 
@@ -454,7 +483,7 @@ static int local_merge(void *self, struct cx *cx, const char *guest_id)
 
 static int local_drop_overlay(void *self, struct cx *cx, const char *guest_id)
 {
-    return file_remove(cx, in_guest(self, cx, guest_id, "overlay.qcow2"));
+    return file_remove(cx, in_guest(self, cx, guest_id, "qemu/overlay.qcow2"));
 }
 
 static void local_free(void *self)

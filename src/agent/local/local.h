@@ -1,8 +1,12 @@
 /* local.h - guests' disks as files of this host: qcow2 overlays over images that are never written.
  *
- * state_dir/guests/ID/   disk.qcow2, disk.ephemeral, disk.swap, config.iso, overlay.qcow2 (during a
- * snapshot), console.log state_dir/images/ID    images fetched from the controller; those in image_dir are
- * used where they are state_dir/outbox/ID    finished snapshots on their way to the controller
+ * state_dir/guests/ID/       disk.qcow2, disk.ephemeral, disk.swap, config.iso, console.log
+ * state_dir/guests/ID/qemu/  what QEMU itself makes: vnc.sock, overlay.qcow2 (during a snapshot)
+ * state_dir/images/ID        images fetched from the controller; those in image_dir are used where they are
+ * state_dir/outbox/ID        finished snapshots on their way to the controller
+ *
+ * A guest's user owns its disks and the folder qemu/, and can only pass through the folder around them: a
+ * QEMU that was taken over finds no place for a link that root would follow.
  *
  * A file appears under its name only when it is finished.  No tool ever opens a tenant's bytes to find out
  * what they are: formats are always given, the one size that must be known is read here from the qcow2
@@ -12,6 +16,7 @@
 
 struct local_config {
     const char *state_dir, *image_dir;
+    struct guest_user user; /* reads and writes the disks */
     /* Fetches the image's bytes into 'fd'; NULL: only image_dir is looked at. */
     int (*fetch)(void *arg, struct cx *cx, const char *image_id, int fd);
     void *arg;

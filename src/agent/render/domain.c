@@ -127,8 +127,15 @@ static void put_consoles(struct buf *b, const struct guest_files *files)
                "  <video><model type='vga'/></video><input type='tablet' bus='usb'/>\n"
                "  <memballoon model='virtio'/>"
                "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>\n"
-               " </devices>\n</domain>\n",
+               " </devices>\n",
                console, vnc, vnc);
+}
+
+/* Whatever libvirt's own configuration says of users and owners: it gives no image away to QEMU, and QEMU is no root. */
+static void put_user(struct buf *b, struct guest_user user)
+{
+    buf_printf(b, " <seclabel type='static' model='dac' relabel='no'><label>+%u:+%u</label></seclabel>\n</domain>\n",
+               (unsigned)user.uid, (unsigned)user.gid);
 }
 
 int render_domain(struct cx *cx, const struct wire_guest *g, const struct guest_files *files,
@@ -153,6 +160,7 @@ int render_domain(struct cx *cx, const struct wire_guest *g, const struct guest_
     for (size_t i = 0; i < g->ports.n; i++)
         TRY(put_interface(cx, &b, &ports[i]));
     put_consoles(&b, files);
+    put_user(&b, traits->user);
     *ret_xml = buf_text(&b);
     return 0;
 }

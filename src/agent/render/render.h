@@ -10,6 +10,7 @@
 
 struct domain_traits { /* of the host */
     bool kvm, io_uring;
+    struct guest_user user;
 };
 /* "alamo-" and the guest's id. */
 const char *render_domain_name(struct arena *a, const char *guest_id);

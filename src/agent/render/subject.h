@@ -1,6 +1,14 @@
 /* subject.h - what is rendered, beside the documents themselves. */
 #pragma once
+#include <sys/types.h>
+
 #include "wire/plan.h"
+
+/* Whom a guest's QEMU runs as. */
+struct guest_user {
+    uid_t uid;
+    gid_t gid;
+};
 
 /* Where a guest's files are; NULL: it has no such file. */
 struct guest_files {
