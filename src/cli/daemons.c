@@ -144,6 +144,17 @@ static pid_t daemon_pid(struct cli *cli, enum daemon daemon)
     return fd < 0 ? 0 : pid;
 }
 
+bool daemons_outdated(struct cli *cli, enum daemon daemon)
+{
+    struct stat running, here;
+    pid_t pid = daemon_pid(cli, daemon);
+
+    return daemon != DAEMON_LIBVIRTD && pid > 0 &&
+           stat(cx_printf(cli->cx, "/proc/%d/exe", (int)pid), &running) == 0 &&
+           stat(cli_program(cli, daemon_names[daemon]), &here) == 0 &&
+           (running.st_dev != here.st_dev || running.st_ino != here.st_ino);
+}
+
 const char *daemons_version(struct cli *cli, enum daemon daemon)
 {
     pid_t pid = daemon_pid(cli, daemon);

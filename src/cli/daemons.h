@@ -17,6 +17,8 @@ int daemons_wait_gone(struct cli *cli, enum daemon daemon) MUST_CHECK;
 /* Ends a daemon that runs, to be started again at once: its configuration has changed. */
 int daemons_restart(struct cli *cli, enum daemon daemon) MUST_CHECK;
 bool daemons_running(struct cli *cli, enum daemon daemon);
+/* It runs a program that is not the one here any more: another was built or installed since it was started. */
+bool daemons_outdated(struct cli *cli, enum daemon daemon);
 /* What the running daemon says of itself, which need not be the program that is installed by now: "alamod 0.1.0".
  * "" when it does not run. */
 const char *daemons_version(struct cli *cli, enum daemon daemon);

@@ -15,7 +15,7 @@
 
 enum { HOST_UP_S = 90 };
 
-/* Starts the daemon; one that runs with an older configuration is started again. */
+/* Starts the daemon; one that runs with an older configuration, or is an older program, is started again. */
 static int start(struct cli *cli, enum daemon daemon)
 {
     bool ran = daemons_running(cli, daemon);
@@ -23,7 +23,7 @@ static int start(struct cli *cli, enum daemon daemon)
 
     if (news < 0)
         return news;
-    if (ran && cli->confs_changed) {
+    if (ran && (cli->confs_changed || daemons_outdated(cli, daemon))) {
         TRY(daemons_restart(cli, daemon));
         news = 1;
     }

@@ -177,6 +177,20 @@ static int apply_sync(struct cx *cx, void *arg)
     return 0;
 }
 
+/* Returns false when the planning thread takes no more: it is about to end, or has. */
+static bool hand_to_planner(struct agents *a, struct call *c)
+{
+    pthread_mutex_lock(&a->lock);
+    bool open = !a->stopping;
+    if (open) {
+        c->next = a->fresh;
+        a->fresh = c;
+        pthread_cond_signal(&a->wake);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return open;
+}
+
 static void sync_applied(void *arg, int result)
 {
     struct call *c = arg;
@@ -187,11 +201,10 @@ static void sync_applied(void *arg, int result)
         return;
     }
     c->hold_until_us = c->sync.wait ? monotonic_us() + HOLD_S * 1000000LL : 0;
-    pthread_mutex_lock(&a->lock);
-    c->next = a->fresh;
-    a->fresh = c;
-    pthread_cond_signal(&a->wake);
-    pthread_mutex_unlock(&a->lock);
+    if (!hand_to_planner(a, c)) {
+        (void)!fail(&c->cx, KIND_UNAVAILABLE, "the controller is stopping");
+        send_failure(c, 503);
+    }
 }
 
 static int read_sync(struct call *c)

@@ -25,6 +25,6 @@ struct agents_config {
 struct agents *agents_new(const struct agents_config *config);
 /* The functions to give to http_server_start(); user of the mutual-TLS port only. */
 struct http_handler agents_http_handler(struct agents *a);
-/* Answers whoever is held, ends the thread.  Call it before http_server_stop(). */
+/* Answers whoever is held, ends the thread; who comes later gets 503.  Call it before http_server_stop(). */
 void agents_stop(struct agents *a);
 void agents_free(struct agents *a);

@@ -184,6 +184,7 @@ static enum MHD_Result send_reply(struct request *r)
     enum MHD_Result sent = r->upgrade && r->server->is_tls ? upgrade_tls(r, response)
                                                            : MHD_queue_response(r->c, r->status, response);
     MHD_destroy_response(response);
+    r->is_over = true;
     if (sent != MHD_YES)
         log_warn("reply refused, connection closed: status=%u method=%s", r->status, r->rq.method);
     return sent;
@@ -216,6 +217,8 @@ static enum MHD_Result refuse_early(struct request *r, int status, const char *t
 
 /* --- The steps --- */
 
+static const char stopping_text[] = "The server is stopping.";
+
 static bool longer_than_taken(const struct request *r, size_t n)
 {
     return !r->rq.sink && n > r->rq.body_max;
@@ -238,7 +241,7 @@ static enum MHD_Result take_head(struct request *r, const char *method, const ch
     if (wrong)
         return refuse_early(r, MHD_HTTP_BAD_REQUEST, wrong);
     if (atomic_load(&r->server->stopping))
-        return refuse_early(r, MHD_HTTP_SERVICE_UNAVAILABLE, "The server is stopping.");
+        return refuse_early(r, MHD_HTTP_SERVICE_UNAVAILABLE, stopping_text);
 
     r->rq.content_length = framing.content_length;
     learn_peer_cn(r);
@@ -289,18 +292,27 @@ static enum MHD_Result take_body(struct request *r, const char *data, size_t n)
     return MHD_YES;
 }
 
+/* Returns false when the server stops and does not wait for one more. */
+static bool count(struct request *r)
+{
+    struct http_server *s = r->server;
+
+    pthread_mutex_lock(&s->mutex);
+    r->counted = !s->closed;
+    s->running_n += r->counted;
+    s->unanswered_n += r->counted;
+    pthread_mutex_unlock(&s->mutex);
+    return r->counted;
+}
+
 static enum MHD_Result run(struct request *r)
 {
     const struct http_handler *h = &r->server->handler;
-    struct http_server *s = r->server;
     int still_running = TURN_RUN;
 
     r->stage = STAGE_RUN;
-    r->counted = true;
-    pthread_mutex_lock(&s->mutex);
-    s->running_n++;
-    s->unanswered_n++;
-    pthread_mutex_unlock(&s->mutex);
+    if (!count(r))
+        return refuse_early(r, MHD_HTTP_SERVICE_UNAVAILABLE, stopping_text);
     if (!r->rq.sink && !r->rq.body)
         r->rq.body = arena_alloc(r->rq.arena, 1);
     h->run(h->self, &r->rq);
@@ -320,6 +332,8 @@ enum MHD_Result request_step(void *self, struct MHD_Connection *c, const char *u
     size_t data_n = *n;
 
     *n = 0; /* all of the data is taken */
+    if (r->is_over)
+        return MHD_NO; /* libmicrohttpd is being stopped: it drops replies, says they are queued, and asks on */
     if (r->stage == STAGE_HEAD)
         return take_head(r, method, version);
     if (data_n > 0)

@@ -24,6 +24,7 @@ struct http_server {
     /* libmicrohttpd calls some of us while it holds a lock: so none of its functions is called under this one. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
+    bool closed;              /* none may run any more: libmicrohttpd can't be stopped while one is suspended */
     unsigned running_n;       /* requests between run() and their end */
     unsigned unanswered_n;    /* of these, those without a reply */
     unsigned threads_n;       /* of upgraded connections */
@@ -69,7 +70,7 @@ struct request {
     unsigned status;
     struct upgrade *upgrade; /* the response is one, or NULL */
     bool is_http_1_1;
-    bool is_over; /* the connection left HTTP and came back: it is closed */
+    bool is_over; /* the reply was sent, or the connection left HTTP and came back: nothing more is to be done */
     atomic_int turn; /* enum turn */
 };
 

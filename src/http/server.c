@@ -323,6 +323,7 @@ static void wait_for_replies(struct http_server *s)
     pthread_mutex_lock(&s->mutex);
     while (s->unanswered_n > 0 || s->threads_n > 0)
         pthread_cond_wait(&s->changed, &s->mutex);
+    s->closed = true;
     pthread_mutex_unlock(&s->mutex);
 }
 

@@ -50,6 +50,12 @@ same() { [ "$1" = "$2" ] || { printf 'not the same:\n%s\n%s\n' "$1" "$2"; return
 
 # ---- I8: killed anywhere, the next run finishes ----------------------------------------------------------------
 "$here/machine" make "$dir" || exit 1
+# A copy of the programs, so that they can be replaced while they run.
+mkdir -p "$dir/tree/build/src"
+cp alamo "$dir/tree/"
+cp build/src/alamo build/src/alamod build/src/alamo-agent "$dir/tree/build/src/"
+export ALAMO_SHARE="$top"
+alamo=$dir/tree/alamo
 interrupted() {
     for s in 0.05 0.15 0.4 0.9 2; do
         on timeout -s KILL $s "$alamo" up > "$dir/killed" 2>&1 && return 0
@@ -115,10 +121,14 @@ if command -v openstack > /dev/null; then
         before=$(on sh -c ". $rc && openstack server show first -f value -c id")
         admin=$(on "$alamo" openrc admin)
         on sh -c ". $admin && openstack server set --state error $before" && rm "$dir/cloud/data/first.server" && up up5 || return 1
-        same "$(value ssh up5)" "$ssh_command" && [ "$(on sh -c ". $rc && openstack server show first -f value -c id")" != "$before" ] &&
+        fip=$(value ssh up5 | sed 's/.*@//')
+        ssh_command=$(value ssh up5)
+        [ "$(on sh -c ". $rc && openstack server show first -f value -c id")" != "$before" ] &&
             on sh -c "[ \"\$($ssh_command hostname)\" = first ]"
     }
     test_that "up makes a first server that failed anew" failed_first
+    one_address() { [ "$(on sh -c ". $rc && openstack floating ip list -f value -c ID" | wc -l)" = 1 ]; }
+    test_that "and leaves no address behind" one_address
 else
     skip "openstack as admin and demo" "python3-openstackclient is not installed"
 fi
@@ -138,6 +148,15 @@ survive() {
     on "$alamo" status && same "$before" "$(boot_id)"
 }
 test_that "daemons killed by -9 come back; the server runs on" survive
+replaced() {
+    before=$(boot_id)
+    for p in alamod alamo-agent; do
+        cp "build/src/$p" "$dir/tree/new" && mv "$dir/tree/new" "$dir/tree/build/src/$p"
+    done
+    up up6 && grep -q '^controller' "$dir/up6" && grep -q '^agent' "$dir/up6" || { cat "$dir/up6"; return 1; }
+    ! readlink "/proc/$(pid alamod)/exe" "/proc/$(pid alamo-agent)/exe" | grep deleted && same "$before" "$(boot_id)" && up up6 && grep -qx 'nothing to change' "$dir/up6"
+}
+test_that "up starts daemons again whose programs are new; the server runs on" replaced
 orphaned() {
     before=$(boot_id)
     kill -9 "$(pid supervise)"

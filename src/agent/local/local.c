@@ -318,7 +318,7 @@ static int make_folders(struct local *l, struct cx *cx, const char *dir)
     TRY(file_make_dir(cx, dir, 0700));
     TRY(file_make_dir(cx, own, 0700));
     TRY(hand_over(l, cx, own, 0700));
-    if (chown(dir, 0, l->config.user.gid) < 0 || chmod(dir, 0710) < 0)
+    if (chown(dir, (uid_t)-1, l->config.user.gid) < 0 || chmod(dir, 0710) < 0)
         return fail(cx, KIND_UNAVAILABLE, "Can't open %s to the user of the guests: %s", dir, strerror(errno));
     return 0;
 }
