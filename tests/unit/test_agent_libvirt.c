@@ -35,6 +35,7 @@ static int set_up(void **state)
     signal(SIGPIPE, SIG_IGN); /* as alamo-agent does: libvirt may write to who has gone */
     snprintf(dir, sizeof dir, "/tmp/alamo-test-XXXXXX");
     assert_non_null(mkdtemp(dir));
+    signal(SIGPIPE, SIG_IGN); /* as the agent does */
     server.sun_family = AF_UNIX;
     snprintf(server.sun_path, sizeof server.sun_path, "%s/server", dir);
     snprintf(uri, sizeof uri, "qemu+unix:///system?socket=%s", server.sun_path);
