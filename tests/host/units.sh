@@ -19,6 +19,7 @@ finish() {
     rm -rf "$dir"
 }
 trap finish EXIT
+trap "exit 1" HUP INT TERM
 test_that() {
     what=$1
     shift
