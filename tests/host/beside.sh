@@ -22,6 +22,9 @@ outside() { "$here/machine" outside "$dir" "$@"; }
 finish() {
     on "$top/alamo" down > "$dir/last-down" 2>&1
     "$here/machine" end "$dir"
+    for place in $made; do
+        rmdir "$place" 2> /dev/null
+    done
     [ -n "${KEEP-}" ] || rm -rf "$dir"
 }
 trap finish EXIT
@@ -41,8 +44,10 @@ test_that() {
 
 # The machine's own /etc/alamo, /var/lib/alamo, /run/alamo; no systemd that would be the real machine's.
 "$here/machine" make "$dir" || exit 1
+made=
 own_places() {
     for place in /etc/alamo /var/lib/alamo /run/alamo; do
+        [ -d $place ] || made="$made $place"
         mkdir -p "$dir$place" $place && on mount --bind "$dir$place" $place || return 1
     done
     chmod 711 "$dir/var" "$dir/var/lib" "$dir/etc" "$dir/run"
