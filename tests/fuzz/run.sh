@@ -5,14 +5,16 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- address guard image token websocket
+[ $# -gt 0 ] || set -- address hosts_address guard image token websocket
 
 sources_address="src/network/address.c"
+sources_hosts_address="src/network/address.c"
 sources_guard="src/http/guard.c"
 sources_image="src/image/inspect.c src/image/inspect_check.c"
 sources_token="src/auth/base64.c src/auth/keyfile.c src/auth/seal.c src/auth/token.c"
 sources_websocket="src/http/websocket.c"
 longest_address=200
+longest_hosts_address=200
 longest_guard=4000
 longest_image=70000
 longest_token=400
