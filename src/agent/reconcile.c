@@ -87,8 +87,8 @@ static struct step ending(const struct look *l, bool hard)
 
 static bool off_by_itself(const struct look *l)
 {
-    return l->record->off_cause && !str_eq(l->record->off_cause, "host") &&
-           l->record->off_gen == l->wanted->gen;
+    const char *cause = record_off_cause(l->record, l->wanted->gen);
+    return cause && !str_eq(cause, "host");
 }
 
 /* It is off and we had left it running. */

@@ -101,3 +101,8 @@ struct task_record *record_task(const struct guest_record *record, const char *t
             return &tasks[i];
     return NULL;
 }
+
+const char *record_off_cause(const struct guest_record *record, int64_t gen)
+{
+    return record->off_gen == gen ? record->off_cause : NULL;
+}

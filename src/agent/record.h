@@ -38,3 +38,6 @@ int record_list(struct cx *cx, const char *state_dir, struct strs *ret_ids) MUST
 struct guest_record record_copy(struct arena *a, const struct guest_record *record);
 /* The record of a task, or NULL. */
 struct task_record *record_task(const struct guest_record *record, const char *task_id);
+/* Why the guest is off while generation 'gen' wants it on: "guest", "crash" or "host".  NULL: it is not known to be, or
+ * that was in another generation, and a later wish is not to be answered by what came before it. */
+const char *record_off_cause(const struct guest_record *record, int64_t gen);

@@ -42,7 +42,7 @@ static void put_guest(struct list *list, struct arena *arena, const struct guest
         .phase = g->phase,
         .power = guest_power_names[g->power],
         .boot_n = g->record.boot_n,
-        .off_cause = g->power == GUEST_ON ? NULL : arena_strdup(arena, g->record.off_cause),
+        .off_cause = g->power == GUEST_ON ? NULL : arena_strdup(arena, record_off_cause(&g->record, g->gen)),
         .fault = failed ? arena_strdup(arena, g->record.fault) : NULL,
         .step = arena_strdup(arena, g->step),
     };

@@ -387,10 +387,21 @@ static void test_asked_again(void **state)
     assert_int_equal(s.wait_us, 1000000);
 }
 
+/* A guest that went off by itself is started again: on the way up nobody is told that it went off, or the wish would
+ * end as the guest had. */
+static void test_a_later_wish(void **state)
+{
+    const struct guest_record r = { .off_cause = "guest", .off_gen = 4 };
+    assert_string_equal(record_off_cause(&r, 4), "guest");
+    assert_null(record_off_cause(&r, 5));
+    assert_null(record_off_cause(&(struct guest_record){ .off_gen = 4 }, 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_table), cmocka_unit_test(test_random),
                                         cmocka_unit_test(test_asked_by_the_dead),
-                                        cmocka_unit_test(test_rebuild), cmocka_unit_test(test_asked_again) };
+                                        cmocka_unit_test(test_rebuild), cmocka_unit_test(test_asked_again),
+                                        cmocka_unit_test(test_a_later_wish) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
