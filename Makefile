@@ -1,7 +1,7 @@
 # make        build into build/
 # make run    install what is missing, build, make the guest image, start the cloud: ./alamo up
 # make test   all tests; the last line is "N passed, N failed, N skipped"
-# The rest: make asan, conformance, bench, crash-all, bare-root, clean.
+# The rest: make asan, conformance, bench, crash-all, crash-real, bare-root, clean.
 
 all:
 	@tools/install-packages build
@@ -33,6 +33,12 @@ bench: all
 crash-all: all
 	@STEP=1 tests/host/run "agent-crash.py $(CURDIR)/build/src/alamo-agent"
 
+# The agent dies at each of its driver steps once, with real libvirt, nft and dnsmasq.
+crash-real: all
+	@tools/install-packages run guest test
+	@guest/build-micro guest/out
+	@tests/host/crash-real.sh
+
 # `make run` on a fresh Debian root that has git and make only; of what is committed.
 bare-root:
 	@tests/host/bare-root.sh
@@ -40,4 +46,4 @@ bare-root:
 clean:
 	rm -rf build build-asan guest/out
 
-.PHONY: all run test asan conformance bench crash-all bare-root clean
+.PHONY: all run test asan conformance bench crash-all crash-real bare-root clean
