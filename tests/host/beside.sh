@@ -125,7 +125,6 @@ plant() {
     echo "<domain type='qemu'><name>alamo-$nobodys</name><uuid>$nobodys</uuid><memory>16384</memory><os><type>hvm</type></os></domain>" > "$dir/domain.xml"
     on virsh -q define "$dir/domain.xml" || return 1
     on ip tuntap add tap12345678-00 mode tap && on ip link set tap12345678-00 alias alamo || return 1
-    on ip addr add 198.51.100.60/32 dev eth0
     echo "4000000000 fa:16:3e:12:34:56 172.31.0.77 nobody *" >> "$dir/var/lib/alamo/agent/dnsmasq.leases"
 }
 named() {
