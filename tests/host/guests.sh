@@ -494,8 +494,46 @@ test_badluck() {
     call demo DELETE "/compute/v2.1/servers/$id" > /dev/null
 }
 
+# ---- sizes: a rebuild makes the disks anew, a resize keeps what is on them ------------------------------------------------
+make_flavor() { # NAME VCPUS RAM DISK: prints its id
+    call admin POST /compute/v2.1/flavors "$(jq -nc --arg n "$1" "{flavor: {name: \$n, vcpus: $2, ram: $3, disk: $4}}")" > "$W/made" || { cat "$W/made" >&2; return 1; }
+    jq -r .flavor.id "$W/made"
+}
+resize() { act demo "$1" "{\"resize\": {\"flavorRef\": \"$2\"}}" && becomes demo "$1" VERIFY_RESIZE; }
+
+test_sizes() {
+    id=$(make_server demo sized '{"key_name": "demo"}')
+    check "a server to change" becomes demo "$id" ACTIVE || return
+    ip=$(give_floating demo "$id")
+    check "it answers" wait_for 60 "ssh" guest "$ip" true
+    guest "$ip" 'echo old | sudo tee /marker > /dev/null; sync'
+    check "a rebuild" act demo "$id" "{\"rebuild\": {\"imageRef\": \"$IMAGE\", \"metadata\": {\"built\": \"twice\"}}}"
+    check "it ends" becomes demo "$id" ACTIVE
+    forget "$ip"
+    check "it answers at its address" wait_for 60 "ssh" guest "$ip" true
+    check "nothing is left of the old disk" guest "$ip" 'test ! -e /marker'
+    guest "$ip" 'echo new | sudo tee /marker > /dev/null; sync'
+    larger=$(make_flavor larger 2 384 1)
+    check "a resize" resize "$id" "$larger"
+    forget "$ip"
+    check "it answers with two CPUs" wait_for 60 "ssh" guest "$ip" 'test "$(grep -c ^processor /proc/cpuinfo)" = 2'
+    check "its disk has grown to 1 GiB" is "$(guest "$ip" cat /sys/block/vda/size)" 2097152
+    check "what was on it is still there" is "$(guest "$ip" cat /marker)" new
+    check "the resize is confirmed" act demo "$id" '{"confirmResize": null}'
+    check "it is ACTIVE at once" is_status demo "$id" ACTIVE
+    check "another resize" resize "$id" "$(make_flavor largest 3 448 1)"
+    check "is taken back" act demo "$id" '{"revertResize": null}'
+    check "that ends" becomes demo "$id" ACTIVE
+    forget "$ip"
+    check "it answers with two CPUs again" wait_for 60 "ssh" guest "$ip" 'test "$(grep -c ^processor /proc/cpuinfo)" = 2'
+    check "and with its data" is "$(guest "$ip" cat /marker)" new
+    check "check finds nothing after that" alamo check
+    call demo DELETE "/compute/v2.1/servers/$id" > /dev/null
+    check "the server goes" wait_for 60 "its end" gone demo "$id"
+}
+
 # ---- the run --------------------------------------------------------------------------------------------------------
-SECTIONS=${*:-outside plain stolen floating many quiet again actions images ports tenants nothing badluck}
+SECTIONS=${*:-outside plain stolen floating many quiet again actions sizes images ports tenants nothing badluck}
 if [ -s "$W/host.pid" ] && [ -n "${KEEP-}" ]; then
     OWN_WORLD=$WORLD OWN_DIR=$W
 else
