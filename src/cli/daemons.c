@@ -162,7 +162,8 @@ const char *daemons_version(struct cli *cli, enum daemon daemon)
     const char *output = "";
     if (pid <= 0 || process_run(cli, argv, &output) != 0)
         return "";
-    return cx_printf(cli->cx, "%.*s", (int)strcspn(output, "\n"), output);
+    output += strcspn(output, " \n"); /* its own name for itself, which is that path for some */
+    return cx_printf(cli->cx, "%s%.*s", daemon_names[daemon], (int)strcspn(output, "\n"), output);
 }
 
 int daemons_end(struct cli *cli)
