@@ -18,6 +18,7 @@
 #include "agent/once.h"
 #include "base/env.h"
 #include "base/log.h"
+#include "http/server.h"
 
 LOG_MODULE("agent");
 
@@ -177,6 +178,7 @@ int main(int argc, char **argv)
     cx_begin(&cx);
     if (read_options(argc, argv, &o) < 0)
         return 2;
+    http_open_files();
     handle_signals();
     int r = o.bench_dir ? bench_parts(&cx, o.bench_dir) : set_up(&cx, &agent, &o);
     if (r >= 0 && !o.bench_dir)

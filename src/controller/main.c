@@ -103,15 +103,20 @@ static int listen_on(struct cx *cx, struct http_server **ret_server, struct http
     return 0;
 }
 
+/* Strangers may connect: no address gets more than a part of the connections. */
+enum { ADDRESS_CONNECTIONS = 500 };
+
 static int open_ports(struct cx *cx, struct program *p)
 {
     const struct settings *s = &p->settings;
-    const struct http_handler api = core_http_handler(p->core);
+    struct http_handler api = core_http_handler(p->core);
     struct http_config tls = { .address = s->address, .port = (uint16_t)s->port, .threads = (unsigned)s->threads,
                                .cert_file = settings_config_file(cx, s, "server.pem"),
                                .key_file = settings_config_file(cx, s, "server-key.pem") };
     struct http_config agents = tls;
 
+    api.sharer = http_sharer_by_address;
+    tls.sharer_max = ADDRESS_CONNECTIONS;
     agents.address = s->agent_address;
     agents.port = (uint16_t)s->agent_port;
     agents.threads = 1;
@@ -129,6 +134,7 @@ static int start(struct cx *cx, struct program *p)
     const struct settings *s = &p->settings;
 
     TRY(faces_before_threads(cx, s, &p->faces));
+    http_open_files();
     TRY(become_user(cx, s->user));
     umask(027);
     TRY(lock_data(cx, s));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -156,6 +157,33 @@ static void give_share(struct http_server *s, struct connection *connection)
     else
         s->shared = connection->next;
     pthread_mutex_unlock(&s->mutex);
+}
+
+unsigned http_sharer_by_address(void *self, int socket)
+{
+    struct sockaddr_storage a = { 0 };
+    socklen_t n = sizeof a;
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)&a;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)&a;
+    uint32_t words[4];
+
+    if (getpeername(socket, (struct sockaddr *)&a, &n) < 0)
+        return 0;
+    if (a.ss_family == AF_INET)
+        return a4->sin_addr.s_addr;
+    memcpy(words, &a6->sin6_addr, sizeof words);
+    return IN6_IS_ADDR_V4MAPPED(&a6->sin6_addr) ? words[3] : words[0] * 31 + words[1];
+}
+
+void http_open_files(void)
+{
+    enum { FILES = 65536 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES ? limit.rlim_max : FILES;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int socket_of(struct MHD_Connection *c)

@@ -57,6 +57,12 @@ struct http_config {
     const char *server_name; /* "Server" header; NULL: none */
 };
 
+/* A http_handler.sharer by the client's address; of IPv6 by its /64, of which one client may have all. */
+unsigned http_sharer_by_address(void *self, int socket);
+/* Lets this process open as many files as it is allowed to, 65536 at most: connections are files, and a shell's limit
+ * of 1024 is less than 'connections'.  Before threads. */
+void http_open_files(void);
+
 /* Starts listening.  'handler' is copied, 'config' is not kept.  Errors: negative errno (-EADDRINUSE ...; -EINVAL
  * when a value or a PEM file makes no sense). */
 int http_server_start(struct http_server **ret_server, const struct http_config *config,
