@@ -9,6 +9,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 HOST=${HOST:-alt$$}
 OUT=$HOST-out
 T=${T:-$(mktemp -d /tmp/alamo-host.XXXXXX)}
+chmod 711 "$T" # QEMU is not root
 
 say() { printf '%s %s\n' "$(date +%T.%3N)" "$*"; }
 skip() { echo "SKIP: $*"; exit 77; }
