@@ -53,7 +53,8 @@ struct hypervisor {
     int (*forget)(void *self, struct cx *cx, const char *guest_id);    /* of a guest that is off */
     int (*attach)(void *self, struct cx *cx, const char *guest_id, const struct wire_port *port);
     int (*detach)(void *self, struct cx *cx, const char *guest_id, const char *tap);
-    /* From now on a running guest writes into files->overlay, so that files->root keeps still. */
+    /* From now on a running guest writes into files->overlay, which is there and empty, so that files->root keeps
+     * still. */
     int (*freeze)(void *self, struct cx *cx, const char *guest_id, const struct guest_files *files);
     /* Brings the overlay's writes back into files->root, of which the guest then is; the overlay's file is
      * left. */
@@ -77,6 +78,8 @@ struct storage {
     /* Of a guest that is off: its disks are as large as wanted; none shrinks. */
     int (*grow)(void *self, struct cx *cx, const struct wire_guest *guest);
     int (*remove)(void *self, struct cx *cx, const char *guest_id);
+    /* An empty overlay over the root disk, for a guest that is not on one. */
+    int (*make_overlay)(void *self, struct cx *cx, const char *guest_id);
     /* The frozen or unused root disk becomes a qcow2 of its own; '*ret_path' is the finished file. */
     int (*copy)(void *self, struct cx *cx, const char *guest_id, const char *image_id, const char **ret_path,
                 int64_t *ret_size_bytes);

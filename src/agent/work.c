@@ -276,8 +276,10 @@ static int snapshot(struct work *w, const struct wire_task *t, int64_t *ret_size
     struct storage *st = &w->a->drivers.storage;
     const char *path = NULL;
     bool live = w->seen.power == GUEST_ON || w->seen.power == GUEST_PAUSED;
-    if (live)
+    if (live) {
+        TRY(st->make_overlay(st->self, w->cx, w->g->id));
         TRY(hv->freeze(hv->self, w->cx, w->g->id, &w->files));
+    }
     int r = st->copy(st->self, w->cx, w->g->id, t->image_id, &path, ret_size);
     const char *text = w->cx->text;
     if (live) {

@@ -117,8 +117,8 @@ class World:
             self.overlays.discard(guest_id)
         elif verb == 'freeze':
             self.must(live and not g['overlay'], 'freeze of a frozen guest')
+            self.must(guest_id in self.overlays, 'freeze without an overlay to write into')
             g['overlay'] = True
-            self.overlays.add(guest_id)
         elif verb == 'copy':
             self.must(not live or g['overlay'], 'copy of a disk that is written to')
             self.copies += 1
@@ -128,6 +128,9 @@ class World:
                 g['overlay'] = False
             if verb == 'merge_off':
                 self.overlays.discard(guest_id)
+        elif verb == 'make_overlay':
+            self.must(not (g and g['overlay']), 'the overlay in use was made anew')
+            self.overlays.add(guest_id)
         elif verb == 'drop_overlay':
             self.must(not (g and g['overlay']), 'the overlay in use was dropped')
             self.overlays.discard(guest_id)

@@ -223,6 +223,10 @@ static int st_remove(void *self, struct cx *cx, const char *id)
 }
 
 /* The copy is a small real file, so that it can be sent: one that the world names, or the image's id. */
+static int st_make_overlay(void *self, struct cx *cx, const char *id)
+{
+    return verb(self, cx, "make_overlay", id, NULL);
+}
 static int st_copy(void *self, struct cx *cx, const char *id, const char *image_id, const char **ret_path,
                    int64_t *ret_size)
 {
@@ -341,7 +345,7 @@ int fake_new(struct cx *cx, const char *socket_path, const char *state_dir,
         .hypervisor = { f, fake_free, hv_facts, hv_see, hv_list, hv_start, hv_ask_off, hv_stop, hv_pause,
                         hv_resume, hv_save, hv_drop_save, hv_forget, hv_attach, hv_detach, hv_freeze,
                         hv_merge },
-        .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_grow, st_remove, st_copy, st_drop_copy,
+        .storage = { f, free_nothing, st_see, st_list, st_files, st_make, st_grow, st_remove, st_make_overlay, st_copy, st_drop_copy,
                      st_sweep_copies, st_sweep_images, st_merge, st_drop_overlay },
         .network = { f, free_nothing, nw_apply, nw_see, nw_teardown },
     };

@@ -534,7 +534,7 @@ static bool agent_answers(virDomainPtr d)
 static int lv_freeze(void *self, struct cx *cx, const char *id, const struct guest_files *files)
 {
     const unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
-                           VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC;
+                           VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC | VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
     CLEAN_DOM d = NULL;
     TRY(must_find(self, cx, id, &d));
     const char *xml = render_snapshot(cx->arena, files);

@@ -470,6 +470,19 @@ static int local_sweep_copies(void *self, struct cx *cx, struct strs wanted_imag
     return 0;
 }
 
+/* It belongs to the guest's user before the guest has it, which libvirt would not see to. */
+static int local_make_overlay(void *self, struct cx *cx, const char *guest_id)
+{
+    struct local *l = self;
+    struct guest_files f = local_files(l, cx, NULL, guest_id);
+    const char *part = cx_printf(cx, "%s/overlay.%s.part", f.dir, uuid_new(cx->arena));
+    const char *const argv[] = { "qemu-img", "create", "-q",   "-u", "-f", "qcow2", "-F",
+                                 "qcow2",    "-b",     f.root, part, cx_printf(cx, "%lld", (long long)virtual_bytes(f.root)), NULL };
+    crash_point("before overlay");
+    TRY(child_must(cx, argv, NULL, CREATE_MS));
+    return publish_disk(l, cx, part, f.overlay);
+}
+
 static int local_merge(void *self, struct cx *cx, const char *guest_id)
 {
     struct guest_files f = local_files(self, cx, NULL, guest_id);
@@ -512,6 +525,7 @@ int local_new(struct cx *cx, const struct local_config *config, struct storage *
         .make = local_make,
         .grow = local_grow,
         .remove = local_remove,
+        .make_overlay = local_make_overlay,
         .copy = local_copy,
         .drop_copy = local_drop_copy,
         .sweep_copies = local_sweep_copies,
