@@ -430,6 +430,8 @@ static void test_domain(void **state)
     struct cx *cx = *state;
     struct wire_guest g = a_guest();
     const struct guest_files f = { .root = "/s/disk.qcow2",
+                                   .base = "/i/<image>",
+                                   .base_format = "raw",
                                    .ephemeral = "/s/e",
                                    .swap = "/s/s",
                                    .kernel = "/i/k",
@@ -441,6 +443,9 @@ static void test_domain(void **state)
     has(xml, "<domain type='qemu'>");
     has(xml, "<name>alamo-" GUEST "</name><uuid>" GUEST "</uuid>");
     has(xml, "io='io_uring'");
+    has(xml, "<source file='/s/disk.qcow2'/><backingStore type='file'><format type='raw'/><source file='/i/&lt;image&gt;'/>"
+             "<backingStore/></backingStore><target dev='vda'");
+    has(xml, "<label>+0:+0</label>");
     has(xml, "<target dev='vdb' bus='virtio'/>");
     has(xml, "<target dev='vdc' bus='virtio'/>");
     has(xml, "<target dev='tapbbbbbb01-00' managed='no'/>");

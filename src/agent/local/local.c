@@ -44,12 +44,34 @@ static const char *image_path(struct local *l, struct cx *cx, const struct wire_
     return cx_printf(cx, "%s/images/%s", l->config.state_dir, image->id);
 }
 
+struct qcow2_head {
+    uint32_t magic, version;
+    uint64_t backing_offset;
+    uint32_t backing_n, cluster_bits;
+    uint64_t size;
+} __attribute__((packed));
+
+/* The name of the file that a disk of ours is based on; NULL: none, or no such disk. */
+static const char *base_of(struct cx *cx, const char *disk)
+{
+    struct qcow2_head h;
+    CLEAN_FD fd = open(disk, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h || be32toh(h.magic) != QCOW2_MAGIC)
+        return NULL;
+    size_t n = be32toh(h.backing_n);
+    char *name = n && n < PATH_MAX ? cx_alloc(cx, n + 1) : NULL;
+    return name && pread(fd, name, n, (off_t)be64toh(h.backing_offset)) == (ssize_t)n ? name : NULL;
+}
+
 static struct guest_files local_files(void *self, struct cx *cx, const struct wire_guest *g, const char *id)
 {
     struct local *l = self;
+    const char *root = in_guest(l, cx, id, "disk.qcow2");
     return (struct guest_files){
         .dir = guest_dir(l, cx, id),
-        .root = in_guest(l, cx, id, "disk.qcow2"),
+        .root = root,
+        .base = g && g->image ? base_of(cx, root) : NULL,
+        .base_format = g && g->image && str_eq(g->image->format, "qcow2") ? "qcow2" : "raw",
         .ephemeral = !g || g->ephemeral_gib ? in_guest(l, cx, id, "disk.ephemeral") : NULL,
         .swap = !g || g->swap_mib ? in_guest(l, cx, id, "disk.swap") : NULL,
         .config_drive = !g || g->config_drive ? in_guest(l, cx, id, "config.iso") : NULL,
@@ -99,13 +121,6 @@ static int publish_disk(struct local *l, struct cx *cx, const char *part, const 
 }
 
 /* ---- images ---- */
-
-struct qcow2_head {
-    uint32_t magic, version;
-    uint64_t backing_offset;
-    uint32_t backing_n, cluster_bits;
-    uint64_t size;
-} __attribute__((packed));
 
 int local_qcow2_size(struct cx *cx, const char *path, int64_t *ret_bytes)
 {
@@ -167,18 +182,6 @@ static int have_image(struct local *l, struct cx *cx, const struct wire_image *i
     if (ret_path)
         *ret_path = path;
     return 0;
-}
-
-/* The name of the file that a disk of ours is based on; NULL: none, or no such disk. */
-static const char *base_of(struct cx *cx, const char *disk)
-{
-    struct qcow2_head h;
-    CLEAN_FD fd = open(disk, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || pread(fd, &h, sizeof h, 0) != sizeof h || be32toh(h.magic) != QCOW2_MAGIC)
-        return NULL;
-    size_t n = be32toh(h.backing_n);
-    char *name = n && n < PATH_MAX ? cx_alloc(cx, n + 1) : NULL;
-    return name && pread(fd, name, n, (off_t)be64toh(h.backing_offset)) == (ssize_t)n ? name : NULL;
 }
 
 /* What guests' disks are based on, whether wanted or not: the last piece of their paths. */

@@ -41,7 +41,7 @@ static const char *xml(struct arena *a, const char *s)
     return buf_text(&b);
 }
 
-static void put_disk(struct buf *b, const char *file, const char *format, const char *target,
+static void put_disk(struct buf *b, const char *file, const char *format, const char *chain, const char *target,
                      const struct domain_traits *traits, bool readonly)
 {
     if (!file)
@@ -49,9 +49,20 @@ static void put_disk(struct buf *b, const char *file, const char *format, const 
     buf_printf(b,
                "  <disk type='file' device='disk'><driver name='qemu' type='%s' cache='none' io='%s' "
                "discard='unmap'/>"
-               "<source file='%s'/><target dev='%s' bus='virtio'/>%s</disk>\n",
-               format, traits->io_uring ? "io_uring" : "native", xml(b->arena, file), target,
+               "<source file='%s'/>%s<target dev='%s' bus='virtio'/>%s</disk>\n",
+               format, traits->io_uring ? "io_uring" : "native", xml(b->arena, file), chain, target,
                readonly ? "<readonly/>" : "");
+}
+
+/* The root disk and the image below it.  That is said instead of left to libvirt, which would have to open the disk to
+ * see it; its helper for AppArmor's profiles may not, and the guest would be kept from its image. */
+static void put_root(struct buf *b, const struct guest_files *files, const struct domain_traits *traits)
+{
+    struct buf chain = buf_new(b->arena);
+    if (files->base)
+        buf_printf(&chain, "<backingStore type='file'><format type='%s'/><source file='%s'/><backingStore/></backingStore>",
+                   files->base_format, xml(b->arena, files->base));
+    put_disk(b, files->root, "qcow2", buf_text(&chain), "vda", traits, false);
 }
 
 static int put_interface(struct cx *cx, struct buf *b, const struct wire_port *port)
@@ -152,10 +163,10 @@ int render_domain(struct cx *cx, const struct wire_guest *g, const struct guest_
     put_identity(&b, g, traits);
     put_boot(&b, g, files);
     put_machine(&b, traits);
-    put_disk(&b, files->root, "qcow2", "vda", traits, false);
-    put_disk(&b, files->ephemeral, "raw", "vdb", traits, false);
-    put_disk(&b, files->swap, "raw", files->ephemeral ? "vdc" : "vdb", traits, false);
-    put_disk(&b, files->config_drive, "raw", "vdz", traits, true);
+    put_root(&b, files, traits);
+    put_disk(&b, files->ephemeral, "raw", "", "vdb", traits, false);
+    put_disk(&b, files->swap, "raw", "", files->ephemeral ? "vdc" : "vdb", traits, false);
+    put_disk(&b, files->config_drive, "raw", "", "vdz", traits, true);
     const struct wire_port *ports = g->ports.items;
     for (size_t i = 0; i < g->ports.n; i++)
         TRY(put_interface(cx, &b, &ports[i]));

@@ -12,7 +12,9 @@ struct guest_user {
 
 /* Where a guest's files are; NULL: it has no such file. */
 struct guest_files {
-    const char *dir, *root, *ephemeral, *swap, *config_drive, *kernel, *ramdisk, *overlay, *console, *vnc;
+    const char *dir, *root;
+    const char *base, *base_format; /* what 'root' is based on: "raw" or "qcow2" */
+    const char *ephemeral, *swap, *config_drive, *kernel, *ramdisk, *overlay, *console, *vnc;
 };
 
 /* What a guest may read about itself, as files: for the config drive. */
