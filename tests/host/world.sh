@@ -28,7 +28,7 @@ world_up() {
         --address=/outside.example/198.18.0.1 --pid-file="/run/alamo-world-$w/dnsmasq.pid"
     mkdir -p "/run/alamo-world-$w/www"
     echo "hello from outside" > "/run/alamo-world-$w/www/index.html"
-    in_out "$w" busybox httpd -f -p 198.18.0.1:80 -h "/run/alamo-world-$w/www" &
+    ip netns exec "$w-out" busybox httpd -f -p 198.18.0.1:80 -h "/run/alamo-world-$w/www" > /dev/null 2>&1 & # no function: $! is httpd itself
     echo $! > "/run/alamo-world-$w/httpd.pid"
 }
 
