@@ -450,7 +450,7 @@ ends_in_error() { # PATTERN MEND...: a new server does, and its fault says so; w
     pattern=$1
     shift
     wait_for 150 "ERROR" is_status demo "$id" ERROR
-    is_status demo "$id" ERROR && fault_of demo "$id" | tee "$W/fault" | grep -qi "$pattern"
+    is_status demo "$id" ERROR && fault_of demo "$id" | tee "$W/fault" | grep -qi "$pattern" && grep -q 'Next: ' "$W/fault"
     said_so=$?
     "$@"
     call demo DELETE "/compute/v2.1/servers/$id"
