@@ -26,6 +26,7 @@ struct links {
 };
 
 const char links_alias[] = "alamo";
+static const char new_bridge[] = "alamo-new"; /* until it has our alias */
 
 static int failed(struct cx *cx, int nl_error, const char *verb, const char *name)
 {
@@ -89,7 +90,8 @@ int links_list(struct links *l, struct cx *cx, struct list *ret_links)
             .bridge = str_eq(rtnl_link_get_type(link), "bridge"),
             .up = rtnl_link_get_flags(link) & IFF_UP,
             .carrier = rtnl_link_get_carrier(link) == 1,
-            .alias = cx_strdup(cx, rtnl_link_get_ifalias(link)),
+            .alias = str_eq(rtnl_link_get_name(link), new_bridge) ? links_alias
+                                                                  : cx_strdup(cx, rtnl_link_get_ifalias(link)),
             .master = *master ? cx_strdup(cx, master) : NULL,
             .mtu = rtnl_link_get_mtu(link),
         };
@@ -158,6 +160,27 @@ static int change(struct links *l, struct cx *cx, const char *name, const char *
     return r < 0 ? failed(cx, r, "change", name) : 0;
 }
 
+/* It has its name only when it has our alias: one that a dead agent had just made would be nobody's for ever. */
+static int make_bridge(struct links *l, struct cx *cx, const char *name)
+{
+    CLEAN_LINK *now = NULL;
+    CLEAN_LINK *ours = rtnl_link_alloc(), *named = rtnl_link_alloc();
+
+    crash_point("before bridge");
+    int r = rtnl_link_bridge_add(l->sock, new_bridge);
+    if (r < 0 && r != -NLE_EXIST)
+        return failed(cx, r, "make the bridge", name);
+    crash_point("between bridge and name");
+    rtnl_link_set_ifalias(ours, links_alias);
+    rtnl_link_set_name(named, name);
+    r = get_link(l, new_bridge, &now);
+    if (r >= 0)
+        r = rtnl_link_change(l->sock, now, ours, 0);
+    if (r >= 0)
+        r = rtnl_link_change(l->sock, now, named, 0);
+    return r < 0 ? failed(cx, r, "name the bridge", name) : 0;
+}
+
 int links_have_bridge(struct links *l, struct cx *cx, const char *name, int64_t mtu)
 {
     static const char *const settings[][2] = { { "nf_call_iptables", "1" },
@@ -165,12 +188,8 @@ int links_have_bridge(struct links *l, struct cx *cx, const char *name, int64_t 
                                                { "forward_delay", "0" } };
     CLEAN_LINK *now = NULL;
     bool make = get_link(l, name, &now) < 0;
-    if (make) {
-        crash_point("before bridge");
-        int r = rtnl_link_bridge_add(l->sock, name);
-        if (r < 0 && r != -NLE_EXIST)
-            return failed(cx, r, "make the bridge", name);
-    }
+    if (make)
+        TRY(make_bridge(l, cx, name));
     TRY(change(l, cx, name, NULL, mtu, true, make));
     for (size_t i = 0; i < N_ELEMENTS(settings); i++)
         TRY(file_set(cx, cx_printf(cx, "/sys/class/net/%s/bridge/%s", name, settings[i][0]), settings[i][1]));
@@ -187,11 +206,16 @@ int links_have_tap(struct links *l, struct cx *cx, const char *name, const char 
         strncpy(rq.ifr_name, name, IFNAMSIZ - 1);
         CLEAN_FD fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
         crash_point("before tap");
-        if (fd < 0 || ioctl(fd, TUNSETIFF, &rq) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
+        if (fd < 0 || ioctl(fd, TUNSETIFF, &rq) < 0)
             return fail(cx, KIND_UNAVAILABLE, "Can't make the tap %s: %s", name, strerror(errno));
+        crash_point("between tap and alias");
+        TRY(change(l, cx, name, bridge, mtu, true, true));
+        if (ioctl(fd, TUNSETPERSIST, 1) < 0) /* until it has our alias it would go with us */
+            return fail(cx, KIND_UNAVAILABLE, "Can't keep the tap %s: %s", name, strerror(errno));
         crash_point("after tap");
+    } else {
+        TRY(change(l, cx, name, bridge, mtu, true, false));
     }
-    TRY(change(l, cx, name, bridge, mtu, true, make));
     /* A guest's packets to its own floating address come back to it; the rules let nothing else do so. */
     return file_set(cx, cx_printf(cx, "/sys/class/net/%s/brport/hairpin_mode", name), "1");
 }
