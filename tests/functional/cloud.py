@@ -6,6 +6,7 @@
 import http.client
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -36,8 +37,19 @@ class Answer:
 
 
 def free_ports(n):
-    """Ports that nobody listens on now; another program may be faster, which a test notices at its start."""
-    sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(n)]
+    """Ports that nobody has on any address, below those that the kernel gives to clients: one of them may take any such port
+    between this look and alamod's start."""
+    sockets = []
+    for port in random.SystemRandom().sample(range(10000, 32768), 1000):
+        s = socket.socket()
+        try:
+            s.bind(('0.0.0.0', port))
+        except OSError:
+            s.close()
+            continue
+        sockets.append(s)
+        if len(sockets) == n:
+            break
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
         s.close()
